@@ -1,0 +1,1 @@
+"""What only this suite needs: experiments, notebooks, reports and the command line."""
