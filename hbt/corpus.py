@@ -1,7 +1,8 @@
-"""The two corpus types everything else speaks: training items and evaluation benchmarks.
+"""The corpus types everything else speaks.
 
-`ParallelItems` is what training draws from, `Benchmark` is what evaluation ranks.
-Both are frozen values over plain lists and numpy arrays, checked when they are made.
+`ParallelText` is what pre-training reads, `ParallelItems` is what fine-tuning draws from, and
+`Benchmark` is what evaluation ranks. All are frozen values over plain lists and numpy arrays,
+checked when they are made.
 """
 
 from __future__ import annotations
@@ -91,6 +92,56 @@ class ParallelItems:
             for text in column
         )
         return _sha256(self.languages, self.source_names, [self.passage_id, self.source], texts)
+
+
+@dataclass(frozen=True)
+class ParallelText:
+    """Aligned sentences for pre-training: one text in every language that has it.
+
+    Attributes:
+        name: name of the text, for messages and data cards.
+        languages: language codes; their order is the meaning of a language index.
+        texts: language -> list of n_sentences strings, None where the sentence is missing.
+        document: int64 array (n_sentences,); equal for the sentences of one document.
+
+    Raises:
+        CorpusError: lengths differ or a text is empty.
+    """
+
+    name: str
+    languages: tuple[str, ...]
+    texts: Mapping[str, Sequence[str | None]]
+    document: np.ndarray
+
+    def __post_init__(self) -> None:
+        for language in self.languages:
+            if language not in self.texts:
+                raise CorpusError(f"{self.name}: texts has no language {language!r}")
+            texts = self.texts[language]
+            if len(texts) != len(self.document):
+                raise CorpusError(
+                    f"{self.name}: texts[{language!r}] has {len(texts)} sentences "
+                    f"for {len(self.document)} document numbers"
+                )
+            for row, text in enumerate(texts):
+                if text is not None and not text.strip():
+                    raise CorpusError(f"{self.name}: sentence {row} of {language} is empty")
+
+    def __len__(self) -> int:
+        return len(self.document)
+
+    def restrict(self, languages: Sequence[str]) -> ParallelText:
+        """The same sentences in the given languages only."""
+        unknown = [language for language in languages if language not in self.languages]
+        if unknown:
+            raise CorpusError(f"{self.name} has no language {unknown[0]!r}, only {self.languages}")
+        texts = {language: self.texts[language] for language in languages}
+        return ParallelText(self.name, tuple(languages), texts, self.document)
+
+    def digest(self) -> str:
+        """sha256 of the content, the same on every machine."""
+        texts = (text or "" for language in self.languages for text in self.texts[language])
+        return _sha256(self.languages, (), [self.document], texts)
 
 
 @dataclass(frozen=True)
