@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from hbt.suite import machine, reuse, runner, stages, verify
-from hbt.suite.notebooks import KERNEL, Header
-from hbt.suite.stages import Stage
+from hbt.suite import machine, runner
+from hbt.suite.notebooks import KERNEL
+from hbt.suite.one_notebook import ProgressLine
+from hbt.suite.watch import Watched
 
 PARAMETERS = """profile: str = "classroom"  # smoke, classroom, full or paper
 seed: int = 0
@@ -116,38 +116,6 @@ def test_a_sound_notebook_passes_and_is_reused(capsys: pytest.CaptureFixture) ->
     assert Path("out/01_try/figures/pixel.png").exists()
 
 
-def test_what_a_notebook_depends_on_decides_about_reuse() -> None:
-    write([RECORD])
-    path = Path("notebooks/01_try.ipynb")
-    stage = reuse.notebook_stage(path, {"alpha": 0.25, "out_dir": "a"}, "")
-    assert reuse.notebook_stage(path, {"alpha": 0.25, "out_dir": "b"}, "").key == stage.key
-    assert reuse.notebook_stage(path, {"alpha": 0.5, "out_dir": "a"}, "").key != stage.key
-    assert reuse.notebook_stage(path, {"alpha": 0.25, "out_dir": "a"}, "data").key != stage.key
-    write([RECORD, "1"])
-    assert reuse.notebook_stage(path, {"alpha": 0.25, "out_dir": "a"}, "").key != stage.key
-
-
-def test_a_kept_notebook_that_was_changed_is_not_reused(tmp_path: Path) -> None:
-    stage = Stage("notebook-01_try", 1, {})
-    finished = tmp_path / "finished"
-    finished.mkdir()
-    (finished / "run.json").write_text("{}")
-    reuse.keep(stage, finished)
-    assert reuse.fetch(stage, tmp_path / "first")
-    assert [path.name for path in (tmp_path / "first").iterdir()] == ["run.json"]
-    (stage.folder() / "run.json").write_text("[]")
-    stages._sound.clear()  # as in another process
-    assert not reuse.fetch(stage, tmp_path / "second")
-
-
-def test_only_the_newest_runs_are_kept(tmp_path: Path) -> None:
-    (tmp_path / "finished").mkdir()
-    for number in range(reuse.KEPT + 2):
-        reuse.keep(Stage("notebook-01_try", 1, {"number": number}), tmp_path / "finished")
-    folders = [path for path in (tmp_path / "cache/notebook-01_try").iterdir() if path.is_dir()]
-    assert len(folders) == reuse.KEPT
-
-
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -247,67 +215,6 @@ def test_a_missing_record_fails() -> None:
     assert problem_of() == "01_try: the declared record 'median' is missing"
 
 
-def executed(*outputs: dict) -> nbformat.NotebookNode:
-    """A notebook of one executed cell with the given displayed outputs."""
-    made = [nbformat.v4.new_output("display_data", **output) for output in outputs]
-    cell = nbformat.v4.new_code_cell("1", execution_count=1, outputs=made)
-    return nbformat.v4.new_notebook(cells=[cell])
-
-
-def test_a_figure_that_no_cell_shows_is_a_fault(tmp_path: Path) -> None:
-    """Figures drawn inside a widget's output are saved but never reach the notebook."""
-    header = Header("A try", "?", 1, records=(), figures=("pixel",))
-    figure = tmp_path / "figures" / "pixel.png"
-    figure.parent.mkdir()
-    figure.write_bytes(base64.b64decode(PIXEL))
-    faults = ["the declared figure 'pixel' was saved but no cell shows it"]
-    assert verify.faults(executed(), tmp_path, header) == faults
-    shown = {"data": {}, "metadata": {"hbt": {"figure": "pixel", "alt": "One pixel."}}}
-    assert verify.faults(executed(shown), tmp_path, header) == []
-    figure.write_bytes(b"")
-    faults = ["the declared figure 'pixel' is not a PNG file"]
-    assert verify.faults(executed(shown), tmp_path, header) == faults
-
-
-def test_an_image_without_alt_text_is_a_fault(tmp_path: Path) -> None:
-    header = Header("A try", "?", 1, records=(), figures=())
-    image = {"data": {"image/png": PIXEL}, "metadata": {}}
-    faults = ["code cell 1 shows an image without alt text; use session.show"]
-    assert verify.faults(executed(image), tmp_path, header) == faults
-    image["metadata"] = {"image/png": {"alt": "One pixel."}}
-    assert verify.faults(executed(image), tmp_path, header) == []
-
-
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ('{"name": "mean", "value": NaN}', "the record 'mean' is not finite"),
-        ('{"name": "mean"}', "line 1 of records.jsonl is not a record"),
-        ("mean = 3", "line 1 of records.jsonl is not a record"),
-    ],
-)
-def test_a_broken_record_is_a_fault(tmp_path: Path, line: str, fault: str) -> None:
-    header = Header("A try", "?", 1, records=("mean",), figures=())
-    (tmp_path / "records.jsonl").write_text(line + "\n")
-    assert verify.faults(executed(), tmp_path, header) == [fault]
-
-
-@pytest.mark.parametrize(
-    ("counts", "fault"),
-    [
-        ((1, None, 2), "code cell 2 did not run (1 of 3 did not)"),
-        ((1, 3, 2), "code cell 2 ran out of order"),
-    ],
-)
-def test_cells_must_have_run_in_order(tmp_path: Path, counts: tuple, fault: str) -> None:
-    header = Header("A try", "?", 1, records=(), figures=())
-    cells = [nbformat.v4.new_code_cell("1", execution_count=count) for count in counts]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    for cell in notebook.cells:
-        cell.metadata["papermill"] = {"status": "completed"}  # says papermill
-    assert verify.faults(notebook, tmp_path, header) == [fault]
-
-
 def test_an_error_that_is_allowed_fails_too() -> None:
     write([RECORD, "1 / 0", "1"])
     notebook = nbformat.read("notebooks/01_try.ipynb", 4)
@@ -380,3 +287,18 @@ def test_the_calibration_loop_is_short_and_repeatable() -> None:
     fast, again = machine.calibration_seconds(), machine.calibration_seconds()
     assert 0 < fast < 2
     assert 0.2 < fast / again < 5
+
+
+def test_progress_is_told_where_there_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    progress = tmp_path / "progress.jsonl"
+    with ProgressLine("01_try", progress) as line:
+        line.look(Watched(seconds=29.0))
+        cell = {"cell": 4, "cells": 9, "code_cell": 2, "heading": "Training"}
+        progress.write_text(json.dumps(cell) + "\n")
+        line.look(Watched(seconds=31.0, peak_rss_mb=512.3))
+        progress.write_text(json.dumps(cell) + '\n{"cell": 5, ')  # half written
+        line.look(Watched(seconds=40.0))
+        assert line.code_cell == 2
+    assert capsys.readouterr().err == "01_try: cell 4 of 9 after 31 s, 512 MB, Training\n"

@@ -16,6 +16,10 @@ from typing import Any
 
 TEMPLATE = Path(__file__).with_name("notebook.html")
 STYLE = Path(__file__).with_name("style.css")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_NOTE = (
+    '<p class="widget">Here is a control to move: open this notebook in JupyterLab and run it.</p>'
+)
 _POINTS_PER_EM = 12
 _BLOCK_SCALE = 1.3
 
@@ -31,12 +35,21 @@ def export_html(notebook: Path, target: Path, index: str = "") -> None:
     import nbformat
 
     node = nbformat.read(notebook, as_version=4)
+    _replace_widgets(node)
     page, _ = _exporter().from_notebook_node(
         node, resources={"index": index, "style": page_style(), "name": notebook.stem}
     )
     partial = target.with_suffix(".partial")
     partial.write_text(page, encoding="utf-8")
     partial.replace(target)
+
+
+def _replace_widgets(notebook: Any) -> None:
+    """A page without scripts cannot move a widget: say where it moves."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if WIDGET in output.get("data", {}):
+                output.data = {"text/html": WIDGET_NOTE}
 
 
 def page_style() -> str:

@@ -19,6 +19,7 @@ from hbt.suite.watch import Watched, watch
 RUN_FILE = "run.json"  # also marks a folder that a run made and a later run may replace
 LOG_FILE = "log.txt"
 STAGES_FILE = "stages.jsonl"
+SECONDS_BETWEEN_LINES = 30.0  # of progress, where standard error is no terminal
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _execute(
     environment = kernel_environment(scratch, folder / STAGES_FILE)
     if plan.parameters["profile"] != "paper":  # only that profile reads published models
         environment["HF_HUB_OFFLINE"] = "1"
-    with _ProgressLine(plan.name, scratch / "progress.jsonl") as line:
+    with ProgressLine(plan.name, scratch / "progress.jsonl") as line:
         watched = watch(
             [sys.executable, "-m", "hbt.suite.execute", str(scratch / "job.json")],
             environment=environment,
@@ -222,31 +223,31 @@ def _count_stages(path: Path) -> dict[str, int]:
     return {action: actions.count(action) for action in ("made", "reused")}
 
 
-class _ProgressLine:
-    """A bar of cells on standard error that never stands still for long.
+class ProgressLine:
+    """Which cell runs, on standard error, so that a run never stands still for long.
 
-    On a terminal it moves every second; elsewhere a line is printed every half minute.
+    On a terminal it is a bar that moves every second; elsewhere a line every half minute.
     """
 
     def __init__(self, name: str, progress: Path) -> None:
         from tqdm import tqdm
 
+        self._name = name
         self._progress = progress
-        self._every = 1.0 if sys.stderr.isatty() else 30.0
+        self._is_terminal = sys.stderr.isatty()
+        self._every = 1.0 if self._is_terminal else SECONDS_BETWEEN_LINES
         self._drawn = 0.0
         self._bar = tqdm(
             desc=name,
-            unit="cell",
             leave=False,
             file=sys.stderr,
-            mininterval=self._every,
-            delay=0.1,  # nothing is drawn before the first look
-            bar_format="{desc}: cell {n_fmt}/{total_fmt} [{elapsed}]{postfix}",
+            disable=not self._is_terminal,
+            bar_format="{desc}: {bar:20} cell {n_fmt} of {total_fmt} [{elapsed}]{postfix}",
         )
-        self.code_cell = 0
+        self.cell = self.n_cells = self.code_cell = 0
         self.heading = ""
 
-    def __enter__(self) -> _ProgressLine:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -254,11 +255,18 @@ class _ProgressLine:
         self._bar.close()
 
     def look(self, seen: Watched) -> None:
-        """Read which cell runs, and draw."""
+        """Read which cell runs, and draw if it is time to."""
         self._read()
-        if seen.seconds - self._drawn >= self._every:
-            self._drawn = seen.seconds
-            self._bar.set_postfix_str(f"{seen.peak_rss_mb:.0f} MB, {self.heading}", refresh=True)
+        if seen.seconds - self._drawn < self._every:
+            return
+        self._drawn = seen.seconds
+        state = f"{seen.peak_rss_mb:.0f} MB, {self.heading}"
+        if self._is_terminal:
+            self._bar.total, self._bar.n = self.n_cells or None, self.cell
+            self._bar.set_postfix_str(state)
+        else:
+            at = f"cell {self.cell} of {self.n_cells} after {seen.seconds:.0f} s"
+            print(f"{self._name}: {at}, {state}", file=sys.stderr, flush=True)
 
     def _read(self) -> None:
         if not self._progress.exists():
@@ -266,5 +274,5 @@ class _ProgressLine:
         text = self._progress.read_text(encoding="utf-8")
         if text.endswith("\n"):  # else the last line is still being written
             last = json.loads(text.splitlines()[-1])
-            self._bar.total, self._bar.n = last["cells"], last["cell"]
+            self.cell, self.n_cells = last["cell"], last["cells"]
             self.code_cell, self.heading = last["code_cell"], last["heading"]

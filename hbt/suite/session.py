@@ -13,6 +13,7 @@ environment would otherwise drop every one of them without a word.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -24,6 +25,9 @@ from hbt.suite import display
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from hbt.suite.profiles import Profile
+    from hbt.suite.worlds import World
 
 PROFILES = ("smoke", "classroom", "full", "paper")
 DATA = ("village", "real")
@@ -62,6 +66,9 @@ def begin(
         raise ValueError(f"{notebook}: seed must be a whole number from 0, not {seed!r}")
     if data == "real" and not Path(data_dir or "?").is_dir():
         raise ValueError(f"{notebook}: data is 'real' but data_dir {data_dir!r} is no folder")
+    from hbt.suite import plots
+
+    plots.set_style()
     folder = Path(out_dir or Path("runs") / notebook)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     (folder / RECORDS_FILE).write_text("", encoding="utf-8")
@@ -89,6 +96,20 @@ class Session:
         self._written_by: dict[str, object] = {}  # record or figure -> cell execution
         self._figures: dict[str, str] = {}  # name -> alt text
         self._started = time.perf_counter()
+
+    @functools.cached_property
+    def settings(self) -> Profile:
+        """The profile's numbers: sizes, seeds, sweeps, and the experiments of this run."""
+        from hbt.suite.profiles import profile_settings
+
+        return profile_settings(self.profile, self.data, self.data_dir, self.seed)
+
+    @functools.cached_property
+    def world(self) -> World:
+        """The data of this run, the village or real text, with one interface for both."""
+        from hbt.suite.worlds import load_world
+
+        return load_world(self.settings.base.world)
 
     def record(self, name: str, value: Any, **labels: Any) -> None:
         """Write one JSON line to records.jsonl: name, value and labels.
