@@ -1,0 +1,180 @@
+"""The parts of sentence-transformers' trainer that know about data, replaced.
+
+`Examples` gives the trainer token ids in place of texts, `PlanTrainer` takes its batches from the
+plan, keeps the loss of every step, and writes checkpoints that hold what resuming needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+from transformers import TrainerCallback
+
+from hbt.sampling import unpack
+from hbt.tokens import tokenise
+
+if TYPE_CHECKING:
+    from hbt.corpus import ParallelItems
+
+WEIGHTS = "weights.pt"
+COMPLETE = "complete"  # written last into a checkpoint; without it the checkpoint is not used
+
+
+class Examples(torch.utils.data.Dataset):
+    """Every (item, query language, passage language) as an example, by its packed index.
+
+    The texts lie in `texts`, a datasets.Dataset with the columns query, passage and label (the
+    passage id), one row per language and item; row = language * n_items + item. Texts that an
+    item lacks are empty, and the plan never asks for them.
+
+    Args:
+        model: whose tokenizer and prefixes apply.
+        items: the training data.
+    """
+
+    def __init__(self, model: SentenceTransformer, items: ParallelItems) -> None:
+        columns = {
+            name: [text or "" for language in items.languages for text in texts[language]]
+            for name, texts in (("query", items.queries), ("passage", items.passages))
+        }
+        labels = np.tile(items.passage_id, len(items.languages))
+        self.texts = Dataset.from_dict({**columns, "label": labels})
+        self.n_items, self.n_languages = len(items), len(items.languages)
+        self.queries = tokenise(model, columns["query"], "query")
+        self.passages = tokenise(model, columns["passage"], "passage")
+        self.passage_id = torch.from_numpy(items.passage_id.astype(np.int64))
+
+    def __getitems__(self, packed: Sequence[int]) -> dict[str, Tensor]:
+        """A whole batch at once, as the trainer's collator would have made it from texts."""
+        item, query_language, passage_language = unpack(np.asarray(packed), self.n_languages)
+        batch: dict[str, Tensor] = {"label": self.passage_id[item]}
+        for column, tokens, language in (
+            ("query", self.queries, query_language),
+            ("passage", self.passages, passage_language),
+        ):
+            features = tokens.features(language * self.n_items + item)
+            batch.update({f"{column}_{name}": value for name, value in features.items()})
+        return batch
+
+
+class PlanTrainer(SentenceTransformerTrainer):
+    """Sentence-transformers' trainer over `Examples`, with a batch sampler of packed indices.
+
+    Attributes:
+        losses: the loss of every step of this process's own examples, scalars on the device.
+    """
+
+    def __init__(
+        self, *, examples: Examples, batches: Iterable[Sequence[int]], **arguments: Any
+    ) -> None:
+        self.examples = examples
+        self.batches = batches
+        self.losses: list[Tensor] = []
+        super().__init__(train_dataset=examples.texts, **arguments)
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Batches as the plan gives them.
+
+        Accelerate is not asked to prepare this loader: it would deal whole batches to processes,
+        while here the sampler already yields this process's slice of every batch.
+        """
+        return DataLoader(
+            self.examples,
+            batch_sampler=self.batches,
+            collate_fn=_as_it_is,
+            # Beginning to iterate draws a number. From the global generator it would move dropout
+            # in a resumed run, which begins once more.
+            generator=torch.Generator(),
+        )
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: int | None = None,
+    ) -> Any:
+        """The loss, kept without waiting for the device."""
+        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        self.losses.append((result[0] if return_outputs else result).detach())
+        return result
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """No model card: the callback would tokenise a sample of the data just to describe it."""
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(self.model.state_dict(), folder / WEIGHTS)
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        weights = torch.load(
+            Path(checkpoint_path) / WEIGHTS, map_location=self.model.device, weights_only=True
+        )
+        self.model.load_state_dict(weights)
+
+
+def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    return batch
+
+
+class Progress(TrainerCallback):
+    """A plain progress line on stderr, and a call at every checkpoint.
+
+    Args:
+        description: what the line says first.
+        start, steps: the first step to make, and the number of all.
+        show: draw the line.
+        on_checkpoint: called with the folder of a checkpoint whose other files are all written.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        start: int,
+        steps: int,
+        show: bool,
+        on_checkpoint: Callable[[Path], None],
+    ) -> None:
+        self.bar = tqdm(
+            desc=description,
+            initial=start,
+            total=steps,
+            unit="step",
+            disable=not show,
+            mininterval=1,
+        )
+        self.on_checkpoint = on_checkpoint
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """One step more on the line."""
+        self.bar.update()
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark the checkpoint as complete, after all else."""
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            self.on_checkpoint(folder)
+            (folder / COMPLETE).touch()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave the full line standing."""
+        self.bar.close()
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path | None, int]:
+    """The last complete checkpoint in a folder and its number of steps; None and 0 without one."""
+    found = [(int(path.parent.name.split("-")[1]), path) for path in folder.glob(f"*/{COMPLETE}")]
+    if not found:
+        return None, 0
+    steps, path = max(found)
+    return path.parent, steps

@@ -1,0 +1,266 @@
+"""Fine-tuning with sentence-transformers' trainer, fed by the plan.
+
+What goes into a step is a function of (seed, step) alone, see `hbt.sampling`. So training is one
+long epoch of steps, and a run that was stopped continues as if nothing had happened: from its
+newest complete checkpoint, with the batches that the plan gives from there on, to the last bit on
+the same machine with the same number of threads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hbt.corpus import ParallelItems
+from hbt.sampling import ItemLayout, Plan, PlanBatchSampler, PlanSettings
+from hbt.training_log import (
+    DIGEST_LENGTH,
+    LOG,
+    STEPS,
+    TrainingLog,
+    append_steps,
+    as_columns,
+    cut_steps,
+    peak_memory_mb,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+MODEL = "model"
+_CHECKPOINTS = "checkpoints"
+_SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """All that a fine-tuning depends on beside the encoder and the items.
+
+    Attributes:
+        plan: what goes into the batches; its batch size is the global one.
+        steps: batches drawn from the plan.
+        learning_rate: at its peak; the paper's 3e-5 is for XLM-R and LaBSE, an encoder from
+            scratch needs a thousand times more.
+        warm_up: share of the steps in which the learning rate rises linearly from 0; it falls
+            linearly to 0 in the rest (the paper names neither).
+        weight_decay: of AdamW (the paper's).
+        max_gradient_norm: gradients longer than this are shortened to it; 0 for never.
+        scale, symmetric: of the loss, see `hbt.losses`.
+        precision: "float32" or "bfloat16" (mixed: weights stay in float32).
+        checkpoint_every: steps between checkpoints to resume from; 0 for none.
+        seed: of dropout. What goes into the batches has its own seed, in `plan`.
+    """
+
+    plan: PlanSettings = field(default_factory=PlanSettings)
+    steps: int = 1000
+    learning_rate: float = 0.01
+    warm_up: float = 0.1
+    weight_decay: float = 0.01
+    max_gradient_norm: float = 1.0
+    scale: float = 20.0
+    symmetric: bool = False
+    precision: str = "float32"
+    checkpoint_every: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision {self.precision!r} is neither 'float32' nor 'bfloat16'")
+        if self.steps < 1:
+            raise ValueError(f"steps is {self.steps}, at least 1 is needed")
+
+
+def finetune(
+    model: SentenceTransformer,
+    items: ParallelItems,
+    settings: TrainingSettings,
+    folder: Path,
+    resume: bool = True,
+    progress: bool = True,
+) -> TrainingLog:
+    """Train the model, in place, on the items as the plan deals them out.
+
+    Runs on the model's device. Afterwards the folder holds the model in `model/`, the log in
+    `training.json` and one line per step in `steps.tsv`. A finished training is not done again:
+    its weights are loaded into the model. An interrupted one continues from its newest checkpoint.
+
+    Args:
+        model: the encoder to train.
+        items: the training data.
+        settings: the rest.
+        folder: where results and checkpoints go.
+        resume: continue what the folder holds; False to begin anew.
+        progress: draw a progress line on stderr.
+
+    Returns:
+        The log.
+
+    Raises:
+        ValueError: the folder holds a training of other data or settings; or the items are too
+            few for a batch.
+    """
+    folder = Path(folder)
+    layout = ItemLayout.from_items(items)
+    identity = {
+        "data": items.digest(),
+        "first_weights": weights_digest(model),
+        **dataclasses.asdict(settings),
+        "plan": Plan(settings.plan, layout).arguments(),
+    }
+    claim(folder, identity, resume)
+    if (folder / LOG).exists():
+        from hbt.encoders import load
+
+        model.load_state_dict(load(folder / MODEL).state_dict())
+        return TrainingLog.read(folder)
+    return _Run(model, items, layout, settings, folder, progress).go(identity)
+
+
+def weights_digest(model: SentenceTransformer) -> str:
+    """sha256 of all weights; training that is taken up again must start from the same ones."""
+    total = hashlib.sha256()
+    for name, values in model.state_dict().items():
+        total.update(name.encode() + values.detach().cpu().float().numpy().tobytes())
+    return total.hexdigest()
+
+
+def claim(folder: Path, identity: dict[str, Any], resume: bool) -> None:
+    """Make the folder ready for this training; refuse to continue another one.
+
+    Raises:
+        ValueError: the folder holds a training whose identity differs.
+    """
+    if not resume and folder.exists():
+        for name in (LOG, STEPS, _SETTINGS):
+            (folder / name).unlink(missing_ok=True)
+        for name in (MODEL, _CHECKPOINTS):
+            shutil.rmtree(folder / name, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / _SETTINGS).exists():
+        held = _flat(json.loads((folder / _SETTINGS).read_text(encoding="utf-8")))
+        for name, value in _flat(json.loads(json.dumps(identity))).items():
+            if held.get(name) != value:
+                raise ValueError(
+                    f"{folder} holds a training with {name} {held.get(name)!r}, not {value!r}: "
+                    "take another folder, or begin anew with resume=False"
+                )
+    write_json(folder / _SETTINGS, identity)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+class _Run:
+    """One attempt at a training, from the newest checkpoint to the end."""
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        items: ParallelItems,
+        layout: ItemLayout,
+        settings: TrainingSettings,
+        folder: Path,
+        progress: bool,
+    ) -> None:
+        from hbt.trainer import newest_checkpoint
+
+        self.started = time.perf_counter()
+        self.model, self.settings, self.folder = model, settings, folder
+        self.checkpoint, self.start = newest_checkpoint(folder / _CHECKPOINTS)
+        self.plan, self.replay = Plan(settings.plan, layout), Plan(settings.plan, layout)
+        self.trainer = self._trainer(items, progress)
+        self.rows = cut_steps(folder / STEPS, self.start)
+        self.seconds, self.resumed_at = 0.0, []
+        if self.checkpoint is not None:
+            held = json.loads((self.checkpoint / LOG).read_text(encoding="utf-8"))
+            self.seconds, self.resumed_at = held["seconds"], [*held["resumed_at"], self.start]
+
+    def _trainer(self, items: ParallelItems, progress: bool) -> Any:
+        from sentence_transformers import SentenceTransformerTrainingArguments
+        from transformers import PrinterCallback
+
+        from hbt.losses import MaskedInfoNCELoss
+        from hbt.trainer import Examples, PlanTrainer, Progress
+
+        settings = self.settings
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=str(self.folder / _CHECKPOINTS),
+            max_steps=settings.steps,
+            per_device_train_batch_size=settings.plan.batch_size,
+            learning_rate=settings.learning_rate,
+            lr_scheduler_type="linear",
+            warmup_steps=round(settings.warm_up * settings.steps),
+            optim="adamw_torch_fused",
+            weight_decay=settings.weight_decay,
+            max_grad_norm=settings.max_gradient_norm,
+            bf16=settings.precision == "bfloat16",
+            seed=settings.seed,
+            use_cpu=self.model.device.type == "cpu",
+            save_strategy="steps" if settings.checkpoint_every else "no",
+            save_steps=settings.checkpoint_every or settings.steps,
+            save_total_limit=2,
+            ignore_data_skip=True,  # the plan starts where the checkpoint ends
+            logging_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+        )
+        batches = PlanBatchSampler(self.plan, settings.steps, self.start)
+        name = f"fine-tuning, {settings.plan.sampling}"
+        trainer = PlanTrainer(
+            model=self.model,
+            args=arguments,
+            examples=Examples(self.model, items),
+            batches=batches,
+            loss=MaskedInfoNCELoss(self.model, settings.scale, settings.symmetric),
+            callbacks=[Progress(name, self.start, settings.steps, progress, self._on_checkpoint)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        return trainer
+
+    def go(self, identity: dict[str, Any]) -> TrainingLog:
+        """Train to the end and leave the finished folder."""
+        from hbt.encoders import save
+
+        self.loop_started = time.perf_counter()
+        checkpoint = None if self.checkpoint is None else str(self.checkpoint)
+        self.trainer.train(resume_from_checkpoint=checkpoint)
+        self._append_steps()
+        log = self._log()
+        save(self.model, self.folder / MODEL)
+        log.write(self.folder, identity)
+        shutil.rmtree(self.folder / _CHECKPOINTS, ignore_errors=True)
+        return log
+
+    def _on_checkpoint(self, folder: Path) -> None:
+        self._append_steps()
+        self._log().write(folder, {})
+
+    def _log(self) -> TrainingLog:
+        return TrainingLog(
+            **as_columns(self.rows),
+            seconds=self.seconds + time.perf_counter() - self.loop_started,
+            preparation_seconds=self.loop_started - self.started,
+            peak_memory_mb=peak_memory_mb(),
+            resumed_at=tuple(self.resumed_at),
+        )
+
+    def _append_steps(self) -> None:
+        """Write down the steps since the last time."""
+        first = len(self.rows)
+        losses = [float(loss) for loss in self.trainer.losses[first - self.start :]]
+        for step, loss in enumerate(losses, first):
+            batch = self.replay(step)
+            self.rows.append((batch.kind, batch.source, loss, batch.digest()[:DIGEST_LENGTH]))
+        append_steps(self.folder / STEPS, first, self.rows[first:])
