@@ -104,3 +104,9 @@ def test_a_containers_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     total, free = machine.memory_bytes()
     assert total == 2**30
     assert free <= 2**30 - 2**28
+
+
+def test_the_calibration_loop_is_short_and_repeatable() -> None:
+    fast, again = machine.calibration_seconds(), machine.calibration_seconds()
+    assert 0 < fast < 2
+    assert 0.2 < fast / again < 5

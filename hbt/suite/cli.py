@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,7 +136,12 @@ def _run_notebooks(options: argparse.Namespace) -> int:
         folder=options.notebooks,
         command=options.command_line,
     )
-    return runner.run(request)
+    # Asked to end, end as after Ctrl-C: the kernels must not outlive this process.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return runner.run(request)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _build_notebooks(options: argparse.Namespace) -> int:

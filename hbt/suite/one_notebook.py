@@ -73,6 +73,7 @@ def kernel_environment(scratch: Path, stages: Path) -> dict[str, str]:
     environment["TOKENIZERS_PARALLELISM"] = "false"
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     environment["IPYTHONDIR"] = str(scratch / "ipython")  # no start-up files, no shared history
+    environment["JUPYTER_PREFER_ENV_PATH"] = "1"  # this Python's kernel before a user's own
     environment["HBT_CACHE_DIR"] = str(cache_directory().resolve())
     environment["HBT_STAGE_LOG"] = str(stages.resolve())
     package = Path(hbt.__file__).resolve().parents[1]
