@@ -116,6 +116,7 @@ def executed(tmp_path: Path) -> Path:
         nbformat.v4.new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m <plain>\n"),
         nbformat.v4.new_output("display_data", data=widget),
         nbformat.v4.new_output("display_data", data={"text/html": "<table></table>"}),
+        nbformat.v4.new_output("execute_result", data={"text/plain": "'a value'"}),
         nbformat.v4.new_output(
             "display_data",
             data={"image/png": "iVBORw0KGgo="},
@@ -159,6 +160,8 @@ def test_a_notebooks_page_stands_alone(executed: Path) -> None:
     assert "move: open this notebook in JupyterLab" in text
     assert '<span class="ansi-red-fg">red</span> &lt;plain&gt;' in text
     assert "ValueError: &lt;no&gt;" in text
+    assert text.count("a value") == 1
+    assert text.count("<table></table>") == 1
     assert {"href": "../index.html"} in page.all("a")
 
 

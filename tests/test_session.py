@@ -169,7 +169,8 @@ def test_finish_prints_what_was_recorded(session: Session, capsys: pytest.Captur
     session.record("mAP", 0.71249, sampling="hybrid")
     session.finish()
     printed = capsys.readouterr().out
-    assert "01_try (smoke, village): 1 records and 0 figures in 0." in printed
+    assert printed.startswith("01_try (smoke, village) took 0.")
+    assert "s; figures: 0, records: 1\n" in printed
     assert "  mAP = 0.712 (sampling hybrid)" in printed
 
 

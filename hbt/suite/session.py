@@ -181,8 +181,8 @@ class Session:
         """Print what was recorded and the seconds since `begin`."""
         seconds = time.perf_counter() - self._started
         print(
-            f"{self.notebook} ({self.profile}, {self.data}): {len(self._records)} records and "
-            f"{len(self._figures)} figures in {seconds:.1f} s, kept in {self.out_dir}"
+            f"{self.notebook} ({self.profile}, {self.data}) took {seconds:.1f} s; "
+            f"figures: {len(self._figures)}, records: {len(self._records)}"
         )
         for line in self._records.values():
             print("  " + display.record_text(line))
