@@ -1,0 +1,222 @@
+"""From counts to scores: three settings, every cell, every query.
+
+The three settings are three kinds of pool. monolingual: the passages of the query's language;
+cross-lingual: the passages of one other language; multilingual: all passages. XQuAD-R has
+11 + 110 + 11 combinations of a query language and a pool, called cells here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hbt import metrics as formulas
+from hbt.corpus import MULTILINGUAL_POOL, Benchmark
+from hbt.retrieval import Counts
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MONOLINGUAL, CROSS_LINGUAL, MULTILINGUAL = "monolingual", "cross-lingual", "multilingual"
+SETTINGS = (MONOLINGUAL, CROSS_LINGUAL, MULTILINGUAL)
+METRICS = ("mAP", "R@1", "R@10", "nDCG@10", "MRR")
+TIES = ("trec", "sklearn")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric that prints as the field writes it: mAP, MRR, R@10, Success@1, nDCG@10, nDCG.
+
+    Attributes:
+        name: "mAP", "MRR", "R", "Success" or "nDCG".
+        k: the cut-off, None for full depth.
+    """
+
+    name: str
+    k: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.k is None else f"{self.name}@{self.k}"
+
+    @staticmethod
+    def parse(text: str) -> Metric:
+        """The metric of that name.
+
+        Raises:
+            ValueError: there is none. mAP and MRR are at full depth only, as "mAP@k" has several
+                meanings; R and Success need a cut-off.
+        """
+        match = re.fullmatch(r"(mAP|MRR|nDCG)|(R|Success|nDCG)@([1-9]\d*)", text)
+        if not match:
+            raise ValueError(f"no metric {text!r}; mAP, MRR, R@k, Success@k, nDCG@k, nDCG exist")
+        return Metric(match[1] or match[2], int(match[3]) if match[3] else None)
+
+    def score(self, pools: Pools, ties: str) -> np.ndarray:
+        """The score of each (query, pool): float64 array (n_pools,)."""
+        ranks, group = pools.rank, pools.group
+        match self.name:
+            case "mAP" if ties == "sklearn":
+                return formulas.average_precision_of_ties(pools.higher, pools.tied, group=group)
+            case "mAP":
+                return formulas.average_precision(ranks, group=group)
+            case "MRR":
+                return formulas.reciprocal_rank(ranks, group=group)
+            case "R":
+                return formulas.recall(ranks, self.k, group=group)
+            case "Success":
+                return formulas.success(ranks, self.k, group=group)
+            case _:
+                return formulas.ndcg(ranks, pools.grade, self.k, group=group)
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Relevant passages grouped by (query, pool).
+
+    Attributes:
+        query: int64 array (n_pools,), the query of each group.
+        language: int64 array (n_pools,), language of the pool; n_languages for all of them.
+        group: int64 array (n,), the (query, pool) of each relevant passage.
+        rank, higher, tied, grade: int64 arrays (n,), of each relevant passage in that pool.
+    """
+
+    query: np.ndarray
+    language: np.ndarray
+    group: np.ndarray
+    rank: np.ndarray
+    higher: np.ndarray
+    tied: np.ndarray
+    grade: np.ndarray
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of one encoder on one benchmark.
+
+    Attributes:
+        per_query: one row per (query, pool) in which the query has a relevant passage: query (its
+            row in the benchmark), item, cluster, query_language, setting, passage_language ("all"
+            for the multilingual pool), and a column per metric.
+        scores: one row per (cell, metric): setting, query_language, passage_language, metric,
+            value (mean over the cell's queries), n_queries (queries with a relevant passage in
+            the pool; others are left out).
+        multilingual_ranks: int64 array (n_pairs,), rank of each relevant passage in the pool of
+            all languages, in the order of the benchmark's pairs.
+        ties: the rule of ties under which mAP was computed.
+    """
+
+    per_query: DataFrame
+    scores: DataFrame
+    multilingual_ranks: np.ndarray
+    ties: str
+
+    def summary(self) -> DataFrame:
+        """Settings by metrics: the mean over the cells of a setting, each with the same weight."""
+        return self.scores.pivot_table(
+            values="value", index="setting", columns="metric", aggfunc="mean", sort=False
+        )
+
+
+def evaluate(
+    benchmark: Benchmark,
+    counts: Counts,
+    *,
+    metrics: Sequence[str] = METRICS,
+    ties: str = "trec",
+) -> Evaluation:
+    """Scores of every query in every pool, and their means over cells.
+
+    Args:
+        benchmark: what was counted on.
+        counts: from `hbt.retrieval.count` or `count_from_scores` on the same benchmark.
+        metrics: names that `Metric.parse` knows.
+        ties: "trec" (equal scores in the order of trec_eval) or "sklearn" (for mAP, passages with
+            equal scores share one precision; the other metrics need an order and keep trec's).
+
+    Raises:
+        ValueError: unknown metric or rule of ties, or counts of another benchmark.
+    """
+    if ties not in TIES:
+        raise ValueError(f"ties is {ties!r}, not one of {', '.join(TIES)}")
+    parsed = [Metric.parse(name) for name in metrics]
+    shape = (len(benchmark.relevant_query), len(benchmark.languages))
+    if counts.before.shape != shape or (counts.relevant_query != benchmark.relevant_query).any():
+        raise ValueError(f"these counts {counts.before.shape} are not of {benchmark.name} {shape}")
+    pools = _pools(benchmark, counts)
+    values = {str(metric): metric.score(pools, ties) for metric in parsed}
+    per_query, scores = _tables(benchmark, pools, values)
+    return Evaluation(per_query, scores, 1 + counts.before.sum(axis=1), ties)
+
+
+def _pools(benchmark: Benchmark, counts: Counts) -> Pools:
+    """Every relevant passage in the pool of its language, and again in the pool of all."""
+    n_languages = len(benchmark.languages)
+    pair = np.arange(len(counts.relevant_query))
+    own = benchmark.passage_language[counts.relevant_passage]
+    width = n_languages + 1
+    key = np.concatenate(
+        [counts.relevant_query * width + own, counts.relevant_query * width + n_languages]
+    )
+    pool, group = np.unique(key, return_inverse=True)
+
+    def both(table: np.ndarray) -> np.ndarray:
+        return np.concatenate([table[pair, own], table.sum(axis=1)])
+
+    return Pools(
+        query=pool // width,
+        language=pool % width,
+        group=group,
+        rank=1 + both(counts.before),
+        higher=both(counts.higher),
+        tied=both(counts.tied),
+        grade=np.concatenate([counts.grade, counts.grade]),
+    )
+
+
+def _tables(
+    benchmark: Benchmark, pools: Pools, values: dict[str, np.ndarray]
+) -> tuple[DataFrame, DataFrame]:
+    """The table per query and the table per cell, settings one after the other."""
+    import pandas as pd
+
+    n_languages = len(benchmark.languages)
+    names = np.array([*benchmark.languages, MULTILINGUAL_POOL], dtype=object)
+    query_language = benchmark.query_language[pools.query]
+    setting = np.where(
+        pools.language == n_languages, 2, np.where(pools.language == query_language, 0, 1)
+    )
+    order = np.lexsort((pools.language, pools.query, setting))
+    query = pools.query[order]
+    per_query = pd.DataFrame(
+        {
+            "query": query,
+            "item": benchmark.query_item[query],
+            "cluster": benchmark.query_cluster[query],
+            "query_language": names[query_language[order]],
+            "setting": np.array(SETTINGS, dtype=object)[setting[order]],
+            "passage_language": names[pools.language[order]],
+            **{name: score[order] for name, score in values.items()},
+        }
+    )
+    width = n_languages + 1
+    key, cell = np.unique(
+        (setting * width + query_language) * width + pools.language, return_inverse=True
+    )
+    n_queries = np.bincount(cell)
+    scores = pd.DataFrame(
+        {
+            "setting": np.repeat(np.array(SETTINGS, dtype=object)[key // width**2], len(values)),
+            "query_language": np.repeat(names[key // width % width], len(values)),
+            "passage_language": np.repeat(names[key % width], len(values)),
+            "metric": np.tile(np.array(list(values), dtype=object), len(key)),
+            "value": np.stack(
+                [np.bincount(cell, weights=score) / n_queries for score in values.values()], axis=1
+            ).ravel(),
+            "n_queries": np.repeat(n_queries, len(values)),
+        }
+    )
+    return per_query, scores
