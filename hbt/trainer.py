@@ -131,18 +131,16 @@ class Progress(TrainerCallback):
     """A plain progress line on stderr, and a call at every checkpoint.
 
     Args:
-        description: what the line says first.
+        description: what the line says first; None for no line.
         start, steps: the first step to make, and the number of all.
-        show: draw the line.
         on_checkpoint: called with the folder of a checkpoint whose other files are all written.
     """
 
     def __init__(
         self,
-        description: str,
+        description: str | None,
         start: int,
         steps: int,
-        show: bool,
         on_checkpoint: Callable[[Path], None],
     ) -> None:
         self.bar = tqdm(
@@ -150,7 +148,7 @@ class Progress(TrainerCallback):
             initial=start,
             total=steps,
             unit="step",
-            disable=not show,
+            disable=description is None,
             mininterval=1,
         )
         self.on_checkpoint = on_checkpoint

@@ -84,6 +84,7 @@ def finetune(
     folder: Path,
     resume: bool = True,
     progress: bool = True,
+    name: str = "fine-tuning",
 ) -> TrainingLog:
     """Train the model, in place, on the items as the plan deals them out.
 
@@ -98,6 +99,7 @@ def finetune(
         folder: where results and checkpoints go.
         resume: continue what the folder holds; False to begin anew.
         progress: draw a progress line on stderr.
+        name: what the line says first.
 
     Returns:
         The log.
@@ -120,7 +122,7 @@ def finetune(
 
         model.load_state_dict(load(folder / MODEL).state_dict())
         return TrainingLog.read(folder)
-    return _Run(model, items, layout, settings, folder, progress).go(identity)
+    return _Run(model, items, layout, settings, folder, name if progress else None).go(identity)
 
 
 def weights_digest(model: SentenceTransformer) -> str:
@@ -171,7 +173,7 @@ class _Run:
         layout: ItemLayout,
         settings: TrainingSettings,
         folder: Path,
-        progress: bool,
+        progress: str | None,
     ) -> None:
         from hbt.trainer import newest_checkpoint
 
@@ -186,7 +188,7 @@ class _Run:
             held = json.loads((self.checkpoint / LOG).read_text(encoding="utf-8"))
             self.seconds, self.resumed_at = held["seconds"], [*held["resumed_at"], self.start]
 
-    def _trainer(self, items: ParallelItems, progress: bool) -> Any:
+    def _trainer(self, items: ParallelItems, progress: str | None) -> Any:
         from sentence_transformers import SentenceTransformerTrainingArguments
         from transformers import PrinterCallback
 
@@ -217,14 +219,13 @@ class _Run:
             dataloader_pin_memory=False,
         )
         batches = PlanBatchSampler(self.plan, settings.steps, self.start)
-        name = f"fine-tuning, {settings.plan.sampling}"
         trainer = PlanTrainer(
             model=self.model,
             args=arguments,
             examples=Examples(self.model, items),
             batches=batches,
             loss=MaskedInfoNCELoss(self.model, settings.scale, settings.symmetric),
-            callbacks=[Progress(name, self.start, settings.steps, progress, self._on_checkpoint)],
+            callbacks=[Progress(progress, self.start, settings.steps, self._on_checkpoint)],
         )
         trainer.remove_callback(PrinterCallback)
         return trainer
