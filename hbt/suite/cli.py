@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"hbt {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_notebooks(commands)
+    _add_results(commands)
     _add_doctor(commands)
     _add_data(commands)
     return parser
@@ -90,6 +91,21 @@ def _add_notebooks(commands: argparse._SubParsersAction) -> None:
         action.add_argument(
             "--notebooks", type=Path, metavar="DIR", help="folder of the notebooks: ./notebooks"
         )
+
+
+def _add_results(commands: argparse._SubParsersAction) -> None:
+    results = commands.add_parser(
+        "results", help="make the tables of a profile, as committed in results/"
+    )
+    results.add_argument("--profile", default="full", help="smoke, classroom or full")
+    results.add_argument("--data", default="village", help="village or real")
+    results.add_argument("--data-dir", default="", metavar="DIR", help="folder with the real data")
+    results.add_argument("--seed", default=0, type=int, help="the first of the seeds")
+    results.add_argument(
+        "--encoder", default="static", choices=("static", "transformer"), help="default: static"
+    )
+    results.add_argument("--out", type=Path, required=True, metavar="DIR")
+    results.set_defaults(run=_results)
 
 
 def _add_doctor(commands: argparse._SubParsersAction) -> None:
@@ -157,6 +173,21 @@ def _check_notebooks(options: argparse.Namespace) -> int:
     problems = notebooks.check(notebooks.notebooks_folder(options.notebooks))
     print("\n".join(problems) or "every notebook is what its source makes and keeps the rules")
     return FAILED if problems else FINE
+
+
+def _results(options: argparse.Namespace) -> int:
+    from hbt.suite.profiles import profile_settings
+    from hbt.suite.results import write_results
+
+    profile = profile_settings(options.profile, options.data, options.data_dir, options.seed)
+    if options.encoder == "transformer":
+        profile = profile.of_transformer()
+    command = options.command_line
+    if options.data_dir:
+        command = command.replace(shlex.quote(options.data_dir), "DATA_DIR")
+    for path in write_results(profile, options.out, command):
+        print(path)
+    return FINE
 
 
 def _doctor(options: argparse.Namespace) -> int:

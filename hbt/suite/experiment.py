@@ -1,0 +1,326 @@
+"""Experiments: frozen values that run in stages, each kept in a folder of its own.
+
+    tokenizer -> pretraining -> finetuning -> scores
+                                           -> embeddings (only on request)
+
+An experiment is a plain value; two that agree in what a stage depends on share that stage, across
+notebooks, sweeps and the command line. Scores are tidy tables; `Result` reads them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hbt.corpus import Benchmark
+from hbt.encoders import EncoderSettings
+from hbt.pretraining import PretrainingSettings
+from hbt.suite.stages import Stage, obtain
+from hbt.suite.worlds import World, WorldSettings, load_world
+from hbt.training import TrainingLog, TrainingSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sentence_transformers import SentenceTransformer
+
+    from hbt.retrieval import Counts
+
+# Raised when the code behind a stage changes meaning, so that older folders are not reused.
+VERSIONS = {"tokenizer": 1, "pretraining": 1, "finetuning": 1, "embeddings": 1, "scores": 1}
+TOP_K = 10
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One model: a world, an encoder, its pre-training, its fine-tuning, and a seed for all.
+
+    Attributes:
+        world: what is read.
+        encoder: what is built (or loaded, for `path:` encoders).
+        pretraining: None for an encoder that starts fine-tuning from scratch.
+        training: None for an encoder that is evaluated as it was pre-trained.
+        seed: the seed of initialisation, pre-training, plan and fine-tuning.
+    """
+
+    world: WorldSettings = field(default_factory=WorldSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    pretraining: PretrainingSettings | None = None
+    training: TrainingSettings | None = field(default_factory=TrainingSettings)
+    seed: int = 0
+
+    def replace(self, **changes: object) -> Experiment:
+        """A copy with some fields changed; names of fine-tuning and plan settings work too.
+
+        `experiment.replace(alpha=0.3, steps=500, seed=2)` changes the plan's alpha, the steps of
+        fine-tuning and the experiment's seed.
+
+        Raises:
+            TypeError: a name belongs to none of them.
+        """
+        own, rest = _split(changes, type(self))
+        copy = dataclasses.replace(self, **own)
+        if not rest:
+            return copy
+        if copy.training is None:
+            raise TypeError(f"an experiment without fine-tuning has no {next(iter(rest))!r}")
+        training, plan = _split(rest, TrainingSettings)
+        tuned = dataclasses.replace(copy.training, **training)
+        tuned = dataclasses.replace(tuned, plan=dataclasses.replace(tuned.plan, **plan))
+        return dataclasses.replace(copy, training=tuned)
+
+
+def _split(changes: dict[str, object], kind: type) -> tuple[dict[str, object], dict[str, object]]:
+    """Those of the changes that name a field of a dataclass, and the others."""
+    names = {item.name for item in dataclasses.fields(kind)}
+    fitting = {name: value for name, value in changes.items() if name in names}
+    return fitting, {name: value for name, value in changes.items() if name not in names}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished experiment left; the tables are read when asked for."""
+
+    experiment: Experiment | None
+    benchmark: Benchmark
+    folder: Path
+
+    @functools.cached_property
+    def scores(self) -> pd.DataFrame:
+        """Tidy: setting, query_language, passage_language, metric, value, n_queries."""
+        return self._read("scores")
+
+    @functools.cached_property
+    def per_query(self) -> pd.DataFrame:
+        """One row per query and pool, with every metric."""
+        return self._read("per_query")
+
+    @functools.cached_property
+    def rank_distance(self) -> pd.DataFrame:
+        """One row per query: query, item, cluster, query_language, rank_distance."""
+        return self._read("rank_distance")
+
+    @functools.cached_property
+    def language_mix(self) -> pd.DataFrame:
+        """Shares of languages in the top 10: query_language, passage_language, share, expected."""
+        return self._read("language_mix")
+
+    @functools.cached_property
+    def loss(self) -> pd.DataFrame:
+        """The loss of every fine-tuning step: step, kind, source, loss, digest."""
+        return TrainingLog.read(model_folder(self.experiment).parent).frame()
+
+    def macro(self, metric: str = "mAP") -> dict[str, float]:
+        """Setting -> macro mean of a metric over the languages or pairs of the setting."""
+        rows = self.scores[self.scores.metric.eq(metric)]
+        return {str(name): float(cells.value.mean()) for name, cells in rows.groupby("setting")}
+
+    def mean_rank_distance(self) -> float:
+        """Mean over query languages of the mean rank distance, as arXiv 2408.10536 defines it."""
+        by_language = self.rank_distance.groupby("query_language").rank_distance.mean()
+        return float(by_language.mean())
+
+    def _read(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.read_parquet(self.folder / f"{name}.parquet")
+
+
+def run(
+    experiment: Experiment, benchmark: str = "test", languages: Sequence[str] | None = None
+) -> Result:
+    """Run an experiment, or read what an earlier run left.
+
+    Args:
+        experiment: what to run.
+        benchmark: one of `hbt.suite.worlds.BENCHMARKS`.
+        languages: evaluate on these only, as queries and as passages; all where not given.
+    """
+    world = load_world(experiment.world)
+    data = world.benchmark(benchmark)
+    data = data if languages is None else data.restrict(languages)
+    parent = _model_stage(experiment, world)
+    fields = {"model": parent.key, "benchmark": data.digest()}
+    stage = Stage("scores", VERSIONS["scores"], fields)
+    folder = obtain(stage, lambda partial: _score(experiment, data, partial))
+    return Result(experiment, data, folder)
+
+
+def run_all(
+    experiments: Sequence[Experiment], benchmark: str = "test", what: str = "experiments"
+) -> list[Result]:
+    """Run several experiments, with a progress line on stderr."""
+    from tqdm import tqdm
+
+    return [run(experiment, benchmark) for experiment in tqdm(experiments, what, unit="run")]
+
+
+def model_folder(experiment: Experiment) -> Path:
+    """The folder of the trained model, a sentence-transformers folder; trains it if need be."""
+    world = load_world(experiment.world)
+    if experiment.training is None:
+        return _pretrained(experiment, world) / "model"
+    stage = _model_stage(experiment, world)
+    return obtain(stage, lambda partial: _finetune(experiment, world, partial)) / "model"
+
+
+def load_model(experiment: Experiment) -> SentenceTransformer:
+    """The trained model."""
+    from hbt.encoders import load
+
+    return load(model_folder(experiment))
+
+
+def embeddings(experiment: Experiment, benchmark: Benchmark) -> tuple[np.ndarray, np.ndarray]:
+    """Query and passage embeddings of a benchmark, kept as a stage: float32 (n, dimension) each."""
+    parent = _model_stage(experiment, load_world(experiment.world))
+    fields = {"model": parent.key, "benchmark": benchmark.digest()}
+    stage = Stage("embeddings", VERSIONS["embeddings"], fields)
+
+    def make(folder: Path) -> None:
+        queries, passages = _encode(experiment, benchmark)
+        np.save(folder / "queries.npy", queries)
+        np.save(folder / "passages.npy", passages)
+
+    folder = obtain(stage, make)
+    return np.load(folder / "queries.npy"), np.load(folder / "passages.npy")
+
+
+def bm25(world: WorldSettings, benchmark: str = "test") -> Result:
+    """BM25 on the same benchmark: the reference that needs no training."""
+    from hbt.bm25 import bm25_scores
+    from hbt.retrieval import count_from_scores
+
+    data = load_world(world).benchmark(benchmark)
+    stage = Stage("scores", VERSIONS["scores"], {"model": "BM25", "benchmark": data.digest()})
+
+    def make(folder: Path) -> None:
+        _write_scores(data, count_from_scores(data, bm25_scores(data), top_k=TOP_K), folder)
+
+    return Result(None, data, obtain(stage, make))
+
+
+def tokenizer_folder(experiment: Experiment) -> Path:
+    """The folder of the tokenizer, trained once on the text of all languages of the world."""
+    world = load_world(experiment.world)
+    stage = _tokenizer_stage(experiment, world)
+
+    def make(folder: Path) -> None:
+        from hbt.encoders import train_tokenizer
+
+        texts = _all_texts(world)
+        train_tokenizer(texts, experiment.encoder).save(str(folder / "tokenizer.json"))
+
+    return obtain(stage, make)
+
+
+def _all_texts(world: World) -> list[str]:
+    columns = [world.pretraining.texts[language] for language in world.pretraining.languages]
+    for language in world.training.languages:
+        columns += [world.training.queries[language], world.training.passages[language]]
+    return [text for column in columns for text in column if text is not None]
+
+
+def _tokenizer_stage(experiment: Experiment, world: World) -> Stage:
+    encoder = experiment.encoder
+    fields = {
+        "pretraining_text": world.pretraining.digest(),
+        "training": world.training.digest(),
+        "tokenizer": encoder.tokenizer,
+        "vocabulary_size": encoder.vocabulary_size,
+        "max_length": encoder.max_length,
+    }
+    return Stage("tokenizer", VERSIONS["tokenizer"], fields)
+
+
+def _pretraining_stage(experiment: Experiment, world: World) -> Stage:
+    fields = {
+        "tokenizer": _tokenizer_stage(experiment, world).key,
+        "encoder": experiment.encoder,
+        "pretraining": experiment.pretraining,
+        "seed": experiment.seed,
+    }
+    return Stage("pretraining", VERSIONS["pretraining"], fields)
+
+
+def _model_stage(experiment: Experiment, world: World) -> Stage:
+    parent = _pretraining_stage(experiment, world)
+    if experiment.training is None:
+        return parent
+    fields = {
+        "parent": parent.key,
+        "training": _canonical(experiment.training),
+        "items": world.training.digest(),
+        "seed": experiment.seed,
+    }
+    return Stage("finetuning", VERSIONS["finetuning"], fields)
+
+
+def _canonical(training: TrainingSettings) -> TrainingSettings:
+    """Samplings that draw the very same batches share their stage: alpha 1 and 0 are baselines."""
+    alpha = {"X-X-mono": 1.0, "X-Y": 0.0}.get(training.plan.sampling)
+    if alpha is None:
+        return training
+    plan = dataclasses.replace(training.plan, sampling="hybrid", alpha=alpha)
+    return dataclasses.replace(training, plan=plan)
+
+
+def _pretrained(experiment: Experiment, world: World) -> Path:
+    """The folder that holds the encoder before fine-tuning, in `model`."""
+    tokenizer = tokenizer_folder(experiment)
+
+    def make(folder: Path) -> None:
+        from hbt.encoders import build
+        from hbt.pretraining import pretrain
+
+        model = build(experiment.encoder, tokenizer, experiment.seed)
+        if experiment.pretraining is not None:
+            settings = dataclasses.replace(experiment.pretraining, seed=experiment.seed)
+            model = pretrain(model, world.pretraining, settings, folder)
+        model.save(str(folder / "model"), create_model_card=False)
+
+    return obtain(_pretraining_stage(experiment, world), make)
+
+
+def _finetune(experiment: Experiment, world: World, folder: Path) -> None:
+    from hbt.encoders import load
+    from hbt.training import finetune
+
+    model = load(_pretrained(experiment, world) / "model")
+    plan = dataclasses.replace(experiment.training.plan, seed=experiment.seed)
+    settings = dataclasses.replace(experiment.training, plan=plan, seed=experiment.seed)
+    finetune(model, world.training, settings, folder)
+
+
+def _encode(experiment: Experiment, benchmark: Benchmark) -> tuple[np.ndarray, np.ndarray]:
+    from hbt.encoders import encode
+
+    model = load_model(experiment)
+    queries = encode(model, benchmark.query_texts, "query")
+    return queries, encode(model, benchmark.passage_texts, "passage")
+
+
+def _score(experiment: Experiment, benchmark: Benchmark, folder: Path) -> None:
+    from hbt.retrieval import count
+
+    _write_scores(benchmark, count(benchmark, *_encode(experiment, benchmark), top_k=TOP_K), folder)
+
+
+def _write_scores(benchmark: Benchmark, counts: Counts, folder: Path) -> None:
+    from hbt.bias import language_mix, rank_distance_per_query
+    from hbt.evaluation import evaluate
+
+    evaluation = evaluate(benchmark, counts)
+    frames = {
+        "scores": evaluation.scores,
+        "per_query": evaluation.per_query,
+        "rank_distance": rank_distance_per_query(benchmark, counts),
+        "language_mix": language_mix(benchmark, counts, k=TOP_K),
+    }
+    for name, frame in frames.items():
+        frame.to_parquet(folder / f"{name}.parquet", index=False)

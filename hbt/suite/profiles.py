@@ -1,0 +1,180 @@
+"""Profiles: how large the worlds, models and sweeps of the notebooks are.
+
+`smoke` proves that all runs and shows nothing; `classroom` shows the effects live; `full` has the
+seeds for intervals, and its tables are committed in results/. Difficulty, learning rates and sizes
+were fixed while looking at X-X-mono on development items only (see docs/calibration.md).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from hbt.encoders import EncoderSettings
+from hbt.pretraining import PretrainingSettings
+from hbt.sampling import PlanSettings
+from hbt.suite.experiment import Experiment
+from hbt.suite.worlds import WorldSettings, load_world
+from hbt.training import TrainingSettings
+from hbt.village import VillageSettings
+
+PROFILES = ("smoke", "classroom", "full")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The numbers behind a run of the notebooks.
+
+    Attributes:
+        name: one of PROFILES.
+        base: the experiment all others are changes of: hybrid, `static`, pre-trained on the
+            evaluated languages.
+        transformer: the same with a small transformer instead; None where there is no time for it.
+        seeds: seeds of every comparison.
+        alphas: points of the curve over alpha.
+        low_resource_counts: numbers of low-resource languages in pre-training, K.
+        transformer_counts: the same for the transformer.
+        resamples: of the bootstrap.
+    """
+
+    name: str
+    base: Experiment
+    transformer: Experiment | None
+    seeds: tuple[int, ...]
+    alphas: tuple[float, ...]
+    low_resource_counts: tuple[int, ...]
+    transformer_counts: tuple[int, ...]
+    resamples: int
+
+    def of_transformer(self) -> Profile:
+        """The same profile with the transformer as its base, and shorter sweeps.
+
+        Raises:
+            ValueError: the profile has no transformer.
+        """
+        if self.transformer is None:
+            raise ValueError(f"the profile {self.name} has no transformer")
+        return dataclasses.replace(
+            self,
+            base=self.transformer,
+            transformer=None,
+            alphas=(0.0, 0.5, 1.0),
+            low_resource_counts=self.transformer_counts,
+        )
+
+    def system(self, sampling: str, seed: int, **changes: object) -> Experiment:
+        """The base experiment with a sampling, a seed, and any other change of its fields."""
+        return self.base.replace(sampling=sampling, seed=seed, **changes)
+
+    def scaled(self, count: int, seed: int, *, transformer: bool = False) -> Experiment:
+        """The experiment with `count` low-resource languages in pre-training.
+
+        Which ones is drawn by the seed (`World.low_resource_order`); the evaluated languages are
+        always there, and steps and batches of pre-training stay the same.
+
+        Raises:
+            ValueError: there are not so many, or the profile has no transformer.
+        """
+        experiment = self.of_transformer().base if transformer else self.base
+        world = load_world(experiment.world)
+        order = world.low_resource_order(seed)
+        if not 0 <= count <= len(order):
+            raise ValueError(f"K is {count}, but there are {len(order)} low-resource languages")
+        pretraining = dataclasses.replace(
+            experiment.pretraining, languages=(*world.evaluated_languages, *order[:count])
+        )
+        return experiment.replace(pretraining=pretraining, seed=seed)
+
+
+def profile_settings(
+    name: str, data: str = "village", data_dir: str = "", seed: int = 0
+) -> Profile:
+    """The numbers of a profile.
+
+    Args:
+        name: one of PROFILES.
+        data: "village" or "real".
+        data_dir: folder of real text.
+        seed: the first of the seeds; the others follow it.
+
+    Raises:
+        ValueError: there is no profile of that name.
+    """
+    if name not in PROFILES:
+        raise ValueError(f"profile {name!r} is not one of {', '.join(PROFILES)}")
+    n_seeds = {"smoke": 1, "classroom": 3, "full": 5}[name]
+    base = _village(name) if data == "village" else _real(name, data_dir)
+    languages = load_world(base.world).evaluated_languages
+    base = base.replace(pretraining=dataclasses.replace(base.pretraining, languages=languages))
+    transformer = _transformer(base) if name == "full" and data == "village" else None
+    return Profile(
+        name=name,
+        base=base,
+        transformer=transformer,
+        seeds=tuple(range(seed, seed + n_seeds)),
+        alphas={
+            "smoke": (0.0, 0.5, 1.0),
+            "classroom": (0.0, 0.25, 0.5, 0.75, 1.0),
+            "full": tuple(round(0.1 * tenth, 1) for tenth in range(11)),
+        }[name],
+        low_resource_counts={
+            "smoke": (0, 16),
+            "classroom": (0, 4, 16),
+            "full": (0, 2, 4, 8, 16),
+        }[name],
+        transformer_counts=(0, 4, 16) if transformer else (),
+        resamples=10_000 if name == "full" else 2_000,
+    )
+
+
+def _village(name: str) -> Experiment:
+    """The village in three sizes; the encoder is pre-trained by translation ranking."""
+    train_facts, facts, sentences, pretraining_steps, steps = {
+        "smoke": (300, 60, 400, 40, 60),
+        "classroom": (2000, 300, 2000, 300, 600),
+        "full": (3000, 500, 3000, 300, 1000),
+    }[name]
+    village = VillageSettings(
+        train_facts=train_facts,
+        development_facts=facts,
+        test_facts=facts,
+        swap_pairs=min(100, facts),
+        pretraining_sentences=sentences,
+    )
+    return Experiment(
+        world=WorldSettings("village", village=village),
+        encoder=EncoderSettings("static", dimension=64, vocabulary_size=8000),
+        pretraining=PretrainingSettings(
+            objective="translation-ranking", steps=pretraining_steps, batch_size=64
+        ),
+        training=TrainingSettings(PlanSettings("hybrid", batch_size=64), steps=steps),
+    )
+
+
+def _real(name: str, data_dir: str) -> Experiment:
+    """Real text; the vocabulary is larger, since real words are many."""
+    pretraining_steps, steps = {
+        "smoke": (40, 40),
+        "classroom": (600, 400),
+        "full": (1200, 800),
+    }[name]
+    return Experiment(
+        world=WorldSettings("real", data_dir=data_dir),
+        encoder=EncoderSettings(
+            "static", dimension=64 if name == "smoke" else 256, vocabulary_size=30_000
+        ),
+        pretraining=PretrainingSettings(
+            objective="translation-ranking", steps=pretraining_steps, batch_size=128
+        ),
+        training=TrainingSettings(PlanSettings("hybrid", batch_size=128), steps=steps),
+    )
+
+
+def _transformer(base: Experiment) -> Experiment:
+    """The classroom's XLM-R: two layers, pre-trained with MLM on text of one language at a time."""
+    return dataclasses.replace(
+        base,
+        encoder=EncoderSettings("mini-mlm", dimension=128, layers=2, max_length=48),
+        pretraining=dataclasses.replace(base.pretraining, objective="mlm", steps=1200),
+        training=dataclasses.replace(base.training, learning_rate=1e-3, steps=800),
+    )
