@@ -19,6 +19,14 @@ from hbt.training import TrainingSettings
 from hbt.village import VillageSettings
 
 PROFILES = ("smoke", "classroom", "full")
+QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+TENTHS = tuple(round(0.1 * tenth, 1) for tenth in range(11))
+SWEEPS = {  # profile, or profile and data: number of seeds, points of alpha, points of K
+    "smoke": (1, (0.0, 0.5, 1.0), (0, 16)),
+    "classroom": (3, QUARTERS, (0, 4, 16)),
+    "full": (5, TENTHS, (0, 2, 4, 8, 16)),
+    "full real": (5, QUARTERS, (0, 4, 16, 33)),
+}
 
 
 @dataclass(frozen=True)
@@ -102,27 +110,19 @@ def profile_settings(
     """
     if name not in PROFILES:
         raise ValueError(f"profile {name!r} is not one of {', '.join(PROFILES)}")
-    n_seeds = {"smoke": 1, "classroom": 3, "full": 5}[name]
     base = _village(name) if data == "village" else _real(name, data_dir)
     languages = load_world(base.world).evaluated_languages
     base = base.replace(pretraining=dataclasses.replace(base.pretraining, languages=languages))
-    transformer = _transformer(base) if name == "full" and data == "village" else None
+    n_seeds, alphas, counts = SWEEPS.get(f"{name} {data}") or SWEEPS[name]
+    has_transformer = name == "full" and data == "village"
     return Profile(
         name=name,
         base=base,
-        transformer=transformer,
+        transformer=_transformer(base) if has_transformer else None,
         seeds=tuple(range(seed, seed + n_seeds)),
-        alphas={
-            "smoke": (0.0, 0.5, 1.0),
-            "classroom": (0.0, 0.25, 0.5, 0.75, 1.0),
-            "full": tuple(round(0.1 * tenth, 1) for tenth in range(11)),
-        }[name],
-        low_resource_counts={
-            "smoke": (0, 16),
-            "classroom": (0, 4, 16),
-            "full": (0, 2, 4, 8, 16),
-        }[name],
-        transformer_counts=(0, 4, 16) if transformer else (),
+        alphas=alphas,
+        low_resource_counts=counts,
+        transformer_counts=(0, 4, 16) if has_transformer else (),
         resamples=10_000 if name == "full" else 2_000,
     )
 
@@ -156,7 +156,7 @@ def _real(name: str, data_dir: str) -> Experiment:
     pretraining_steps, steps = {
         "smoke": (40, 40),
         "classroom": (600, 400),
-        "full": (1200, 800),
+        "full": (600, 400),
     }[name]
     return Experiment(
         world=WorldSettings("real", data_dir=data_dir),
