@@ -7,11 +7,13 @@ checked when they are made.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from hbt.digests import content_digest
 
 MULTILINGUAL_POOL = "all"
 """How the pool of all languages together is written in tables, beside the language codes."""
@@ -91,7 +93,9 @@ class ParallelItems:
             for column in (self.queries[language], self.passages[language])
             for text in column
         )
-        return _sha256(self.languages, self.source_names, [self.passage_id, self.source], texts)
+        return content_digest(
+            self.languages, self.source_names, [self.passage_id, self.source], texts
+        )
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class ParallelText:
     def digest(self) -> str:
         """sha256 of the content, the same on every machine."""
         texts = (text or "" for language in self.languages for text in self.texts[language])
-        return _sha256(self.languages, (), [self.document], texts)
+        return content_digest(self.languages, (), [self.document], texts)
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,8 @@ class Benchmark:
         for field_name in ("query_ids", "passage_ids"):
             ids = getattr(self, field_name)
             if len(set(ids)) != len(ids):
-                raise CorpusError(f"{self.name}: {field_name} has {_first_double(ids)!r} twice")
+                double = next(name for name, times in Counter(ids).items() if times > 1)
+                raise CorpusError(f"{self.name}: {field_name} has {double!r} twice")
         key = self.relevant_query.astype(np.int64) * max(n_passages, 1) + self.relevant_passage
         if (np.diff(key) <= 0).any():
             raise CorpusError(
@@ -228,7 +233,7 @@ class Benchmark:
             self.grade,
         ]
         texts = (*self.query_texts, *self.passage_texts, *self.query_ids, *self.passage_ids)
-        return _sha256(self.languages, (), arrays, texts)
+        return content_digest(self.languages, (), arrays, texts)
 
     def restrict(self, languages: Sequence[str]) -> Benchmark:
         """The same benchmark with queries and passages of the given languages only.
@@ -309,28 +314,3 @@ def benchmark_from_items(
 
 def _pick(values: Sequence[str], keep: np.ndarray) -> list[str]:
     return [values[index] for index in np.flatnonzero(keep)]
-
-
-def _first_double(ids: Sequence[str]) -> str:
-    seen: set[str] = set()
-    for value in ids:
-        if value in seen:
-            return value
-        seen.add(value)
-    return ""
-
-
-def _sha256(
-    languages: Sequence[str],
-    names: Sequence[str],
-    arrays: Iterable[np.ndarray],
-    texts: Iterable[str],
-) -> str:
-    total = hashlib.sha256()
-    for part in (*languages, "\x1d", *names, "\x1d"):
-        total.update(part.encode() + b"\x1f")
-    for array in arrays:
-        total.update(np.ascontiguousarray(array, dtype="<i8").tobytes() + b"\x1d")
-    for text in texts:
-        total.update(text.encode() + b"\x1f")
-    return total.hexdigest()
