@@ -175,6 +175,8 @@ def _transformer(base: Experiment) -> Experiment:
     return dataclasses.replace(
         base,
         encoder=EncoderSettings("mini-mlm", dimension=128, layers=2, max_length=48),
-        pretraining=dataclasses.replace(base.pretraining, objective="mlm", steps=1200),
-        training=dataclasses.replace(base.training, learning_rate=1e-3, steps=800),
+        pretraining=dataclasses.replace(
+            base.pretraining, objective="mlm", steps=800, batch_size=32, learning_rate=1e-3
+        ),
+        training=dataclasses.replace(base.training, learning_rate=1e-3, steps=400),
     )
