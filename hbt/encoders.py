@@ -49,7 +49,7 @@ class EncoderSettings:
             does not say; mean is what E5, whose prefixes it takes, does).
         max_length: tokens kept of a text, what is longer is cut (the paper gives no length);
             None is 128 for an encoder built here, and what a loaded one brings along.
-        tokenizer: "unigram" (as XLM-R) or "bpe" (in seconds where unigram takes a minute).
+        tokenizer: "bpe" or, as XLM-R, "unigram"; see `hbt.tokens.learn_tokenizer`.
         vocabulary_size: tokens, at most; the special tokens and 256 bytes are among them.
         query_prefix, passage_prefix: put before every text. None is the kind's own: for a
             transformer "query: " and "passage: " (the paper, after E5, has "Query:" and
@@ -64,7 +64,7 @@ class EncoderSettings:
     dropout: float = 0.0
     pooling: str = "mean"
     max_length: int | None = None
-    tokenizer: str = "unigram"
+    tokenizer: str = "bpe"
     vocabulary_size: int = 8000
     query_prefix: str | None = None
     passage_prefix: str | None = None
@@ -231,10 +231,7 @@ def encode(
     distinct: dict[str, int] = {}
     row_of = np.array([distinct.setdefault(text, len(distinct)) for text in texts], dtype=np.int64)
     tokens = tokenise(model, list(distinct), role)
-    lengths = np.diff(tokens.starts)
-    order = np.argsort(
-        -lengths, kind="stable"
-    )  # the longest first: little padding, no late surprise
+    order = np.argsort(-tokens.lengths, kind="stable")  # alike lengths: little padding
     if tokens.pad_id is None:
         batch_size = max(batch_size, 8192)  # no padding, hardly any memory
     output = np.zeros((len(distinct), model.get_embedding_dimension()), dtype=np.float32)

@@ -6,6 +6,7 @@ plan, keeps the loss of every step, and writes checkpoints that hold what resumi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from transformers import TrainerCallback
 
 from hbt.sampling import unpack
-from hbt.tokens import tokenise
+from hbt.tokens import tokenise_columns
 
 if TYPE_CHECKING:
     from hbt.corpus import ParallelItems
@@ -42,15 +43,20 @@ class Examples(torch.utils.data.Dataset):
     """
 
     def __init__(self, model: SentenceTransformer, items: ParallelItems) -> None:
-        columns = {
-            name: [text or "" for language in items.languages for text in texts[language]]
-            for name, texts in (("query", items.queries), ("passage", items.passages))
-        }
-        labels = np.tile(items.passage_id, len(items.languages))
-        self.texts = Dataset.from_dict({**columns, "label": labels})
+        queries, passages = (
+            [[text or "" for text in side[language]] for language in items.languages]
+            for side in (items.queries, items.passages)
+        )
+        self.texts = Dataset.from_dict(
+            {
+                "query": list(itertools.chain.from_iterable(queries)),
+                "passage": list(itertools.chain.from_iterable(passages)),
+                "label": np.tile(items.passage_id, len(items.languages)),
+            }
+        )
         self.n_items, self.n_languages = len(items), len(items.languages)
-        self.queries = tokenise(model, columns["query"], "query")
-        self.passages = tokenise(model, columns["passage"], "passage")
+        self.queries = tokenise_columns(model, queries, "query")
+        self.passages = tokenise_columns(model, passages, "passage")
         self.passage_id = torch.from_numpy(items.passage_id.astype(np.int64))
 
     def __getitems__(self, packed: Sequence[int]) -> dict[str, Tensor]:
