@@ -143,7 +143,12 @@ def _village(name: str) -> Experiment:
     )
     return Experiment(
         world=WorldSettings("village", village=village),
-        encoder=EncoderSettings("static", dimension=64, vocabulary_size=8000),
+        encoder=EncoderSettings(
+            "static",
+            dimension=64,
+            vocabulary_size=8000,
+            tokenizer="unigram" if name == "full" else "bpe",  # as XLM-R; in seconds
+        ),
         pretraining=PretrainingSettings(
             objective="translation-ranking", steps=pretraining_steps, batch_size=64
         ),
@@ -161,7 +166,10 @@ def _real(name: str, data_dir: str) -> Experiment:
     return Experiment(
         world=WorldSettings("real", data_dir=data_dir),
         encoder=EncoderSettings(
-            "static", dimension=64 if name == "smoke" else 256, vocabulary_size=30_000
+            "static",
+            dimension=64 if name == "smoke" else 256,
+            vocabulary_size=30_000,
+            tokenizer="bpe",
         ),
         pretraining=PretrainingSettings(
             objective="translation-ranking", steps=pretraining_steps, batch_size=128
@@ -174,7 +182,9 @@ def _transformer(base: Experiment) -> Experiment:
     """The classroom's XLM-R: two layers, pre-trained with MLM on text of one language at a time."""
     return dataclasses.replace(
         base,
-        encoder=EncoderSettings("mini-mlm", dimension=128, layers=2, max_length=48),
+        encoder=EncoderSettings(
+            "mini-mlm", dimension=128, layers=2, max_length=48, tokenizer="unigram"
+        ),
         pretraining=dataclasses.replace(
             base.pretraining, objective="mlm", steps=800, batch_size=32, learning_rate=1e-3
         ),
