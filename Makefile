@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PROFILE ?= classroom
 TORCH ?= cpu
-TEST_ARGUMENTS ?= --numprocesses 2 --dist worksteal
+TEST_ARGUMENTS ?= --numprocesses 2 --dist worksteal --durations 10
 export TORCH
 
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)

@@ -51,6 +51,7 @@ def recorded(installer: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> li
     monkeypatch.setattr(installer, "call", call)
     monkeypatch.setattr(installer, "has_ensurepip", lambda python: True)
     monkeypatch.setattr(installer, "index_answers", lambda address: False)
+    monkeypatch.setattr(installer, "installed_torch", lambda python: "")
     monkeypatch.setattr(installer, "check_import", lambda venv, torch, root: None)
     monkeypatch.setattr(
         installer, "version_of", lambda python: (3, 11, 2) if Path(python).exists() else None
@@ -101,6 +102,15 @@ def test_a_moved_folder_starts_over(installer, root, recorded, tmp_path_factory)
     recorded.clear()
     assert installer.install(moved, "cpu", python="python3.11")
     assert "--clear" in recorded[0]
+
+
+def test_a_torch_that_is_there_is_not_looked_for(installer, root, recorded, monkeypatch) -> None:
+    installer.install(root, "cpu", python="python3.11")
+    recorded.clear()
+    (root / "constraints.txt").write_text("numpy==2.5.0\ntorch==2.13.0\n")
+    monkeypatch.setattr(installer, "installed_torch", lambda python: "2.13.0+cpu")
+    assert installer.install(root, "cpu", python="python3.11")
+    assert [command[-1] for command in recorded] == ["setuptools", ".[suite,test]"]
 
 
 def test_an_environment_of_the_users_own_is_kept(installer, root, recorded) -> None:
@@ -186,14 +196,17 @@ def test_an_index_that_breaks_off_falls_back_on_pypi(
 
 
 def test_the_quick_try_is_quick(installer, monkeypatch) -> None:
-    def never(address: str, timeout: float) -> None:
-        time.sleep(30)
+    over = threading.Event()
 
-    monkeypatch.setattr(installer.urllib.request, "urlopen", never)
-    monkeypatch.setattr(threading.Thread, "join", lambda self, seconds: time.sleep(0.05))
+    def hangs(address: str, timeout: float) -> None:
+        over.wait()
+        raise OSError("too late")
+
+    monkeypatch.setattr(installer.urllib.request, "urlopen", hangs)
     started = time.monotonic()
-    assert not installer.index_answers("https://example.invalid/")
-    assert time.monotonic() - started < 1
+    assert not installer.index_answers("https://example.invalid/", seconds=-0.9)
+    assert time.monotonic() - started < 5
+    over.set()
 
 
 def test_the_quick_try_takes_an_answer_for_yes_and_an_error_for_no(installer) -> None:

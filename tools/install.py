@@ -93,10 +93,9 @@ def python_in(venv: Path) -> Path:
 def read_stamp(venv: Path) -> dict[str, str]:
     """What the last installation wrote; empty where there is none, or where it is broken."""
     try:
-        stamp = json.loads((venv / "hbt-install.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return dict(json.loads((venv / "hbt-install.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         return {}
-    return stamp if isinstance(stamp, dict) else {}
 
 
 def write_stamp(venv: Path, **fields: str) -> None:
@@ -151,6 +150,26 @@ def torch_arguments(torch: str, platform: str, pin: str) -> list[list[str]]:
     return [plain]
 
 
+def installed_torch(python: Path) -> str:
+    """Version of torch that an environment has; "" for none."""
+    question = "import importlib.metadata as m; print(m.version('torch'))"
+    answer = subprocess.run([str(python), "-c", question], capture_output=True, text=True)
+    return answer.stdout.strip()
+
+
+def install_torch(pip: list[str], torch: str, pin: str, root: Path) -> None:
+    """Install torch from the first place that gives it."""
+    attempts = torch_arguments(torch, sys.platform, pin)
+    for number, arguments in enumerate(attempts, start=1):
+        try:
+            call([*pip, *arguments], root)
+            return
+        except subprocess.CalledProcessError:
+            if number == len(attempts):
+                raise
+            print("  that failed; trying PyPI", flush=True)
+
+
 def call(command: list[str], root: Path) -> None:
     """Run a command in the repository with its output in view."""
     subprocess.run(command, cwd=root, check=True)
@@ -174,7 +193,7 @@ def bootstrap_pip(python: Path, venv: Path, root: Path) -> None:
         raise SetupError(
             f"This Python has no ensurepip and pip could not be fetched from PyPI ({error}): "
             "install your system's package for virtual environments (Debian, Ubuntu: "
-            "`sudo apt install python3-venv`) and call this again."
+            "`sudo apt install python3-venv`) and try again."
         ) from error
     call([str(python), f"{wheel}/pip", "install", "--no-index", str(wheel)], root)
     wheel.unlink()
@@ -193,9 +212,8 @@ def create_environment(python: str, venv: Path, root: Path) -> None:
 def check_import(venv: Path, torch: str, root: Path) -> None:
     """Import what was installed, once, so that a broken installation never gets a stamp."""
     question = "import hbt, torch; print(torch.__version__, torch.version.cuda or 'cpu')"
-    answer = subprocess.run(
-        [str(python_in(venv)), "-c", question], cwd=root, capture_output=True, text=True
-    )
+    command = [str(python_in(venv)), "-c", question]
+    answer = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["no message"])[-1]
         raise SetupError(f"The installation ended, but importing hbt and torch fails: {reason}")
@@ -211,8 +229,7 @@ def check_import(venv: Path, torch: str, root: Path) -> None:
 def install(root: Path, torch: str, python: str | None = None) -> bool:
     """Bring root/.venv to the pinned state; False when nothing was to be done."""
     venv, wanted = root / ".venv", digest(root, torch)
-    stamp = read_stamp(venv)
-    inside = python_in(venv)
+    stamp, inside = read_stamp(venv), python_in(venv)
     if stamp.get("state") == "complete" and stamp.get("digest") == wanted and inside.exists():
         return False
     pin = torch_pin(root)
@@ -236,20 +253,14 @@ def install(root: Path, torch: str, python: str | None = None) -> bool:
 
     pip = [str(inside), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     print(f"[2/4] {pin}, {torch} build", flush=True)
-    attempts = torch_arguments(torch, sys.platform, pin)
-    for number, arguments in enumerate(attempts, start=1):
-        try:
-            call([*pip, *arguments], root)
-            break
-        except subprocess.CalledProcessError:
-            if number == len(attempts):
-                raise
-            print("  that failed; trying PyPI", flush=True)
+    if installed_torch(inside).partition("+")[0] == pin.partition("==")[2]:
+        print("  is there", flush=True)
+    else:
+        install_torch(pip, torch, pin, root)
     print("[3/4] the other packages, at the versions of constraints.txt", flush=True)
-    call([*pip, "-c", "constraints.txt", "setuptools"], root)
-    call(
-        [*pip, "-c", "constraints.txt", "--no-build-isolation", "--editable", f".[{EXTRAS}]"], root
-    )
+    pip += ["-c", "constraints.txt"]
+    call([*pip, "setuptools"], root)
+    call([*pip, "--no-build-isolation", "--editable", f".[{EXTRAS}]"], root)
     print("[4/4] checking", flush=True)
     check_import(venv, torch, root)
     write_stamp(venv, state="complete", digest=wanted, torch=torch, root=str(root))
@@ -257,18 +268,18 @@ def install(root: Path, torch: str, python: str | None = None) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line: 0 done or nothing to do, 1 a step failed, 2 something the user can mend."""
+    """0: done, or nothing to do; 1: a step failed; 2: something the user can mend."""
     parser = argparse.ArgumentParser(description="Install hbt and its exact pins into .venv.")
     parser.add_argument(
         "--torch",
-        choices=("cpu", "cuda"),
+        metavar="cpu|cuda",
         default=os.environ.get("TORCH") or "cpu",
         help="build of torch; the environment variable TORCH says the same (default: cpu)",
     )
     options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
-        if options.torch not in ("cpu", "cuda"):  # argparse does not check a default
+        if options.torch not in ("cpu", "cuda"):
             raise SetupError(f"TORCH={options.torch} is neither cpu nor cuda.")
         if install(ROOT, options.torch):
             print(f"Set up in {time.monotonic() - started:.0f} s.", flush=True)
@@ -276,15 +287,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"install: {error}", file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
-        words = [str(word) for word in error.cmd]
-        print(
-            f"install: `{' '.join(words)}` failed (exit status {error.returncode}); its own "
-            "message stands above. Calling this again starts over.",
-            file=sys.stderr,
-        )
+        command = f"`{' '.join(map(str, error.cmd))}` failed (exit status {error.returncode})"
+        print(f"install: {command}, as said above; a next call starts over.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("install: interrupted; calling this again starts over.", file=sys.stderr)
+        print("install: interrupted; a next call starts over.", file=sys.stderr)
         return 130
     return 0
 
