@@ -63,8 +63,28 @@ def info_nce(
             f"info_nce needs one passage and one passage id per query, not {size} queries, "
             f"{len(passage_embeddings)} passages and {len(passage_id)} passage ids"
         )
-    queries = functional.normalize(query_embeddings, dim=-1)
-    passages = functional.normalize(passage_embeddings, dim=-1)
+    with torch.autocast(query_embeddings.device.type, enabled=False):  # bfloat16 cosines would tie
+        queries, passages = _unit(query_embeddings), _unit(passage_embeddings)
+        extra = None if hard_negatives is None else _unit(hard_negatives)
+        return _info_nce(queries, passages, extra, passage_id, scale, symmetric, rows)
+
+
+def _unit(embeddings: Tensor) -> Tensor:
+    """Embeddings at length 1, in float32 at least."""
+    wide = torch.promote_types(embeddings.dtype, torch.float32)
+    return functional.normalize(embeddings.to(wide), dim=-1)
+
+
+def _info_nce(
+    queries: Tensor,
+    passages: Tensor,
+    hard_negatives: Tensor | None,
+    passage_id: Tensor,
+    scale: float,
+    symmetric: bool,
+    rows: slice,
+) -> Tensor:
+    size = len(queries)
     own = torch.arange(size, device=queries.device)[rows]  # (b,)
     same = passage_id[own, None] == passage_id  # (b, B)
     masked = same & (own[:, None] != torch.arange(size, device=own.device))  # never the positive
@@ -72,8 +92,7 @@ def info_nce(
     scores = scale * queries[rows] @ passages.T  # (b, B)
     scores = scores.masked_fill(masked, -torch.inf)
     if hard_negatives is not None:
-        extra = functional.normalize(hard_negatives, dim=-1)
-        scores = torch.cat([scores, scale * queries[rows] @ extra.T], dim=1)  # (b, B + N)
+        scores = torch.cat([scores, scale * queries[rows] @ hard_negatives.T], dim=1)  # (b, B + N)
     loss = functional.cross_entropy(scores, own)
     if symmetric:
         back = scale * passages[rows] @ queries.T  # (b, B)

@@ -2,7 +2,7 @@
 
 What a step reads and hides is a function of (seed, step), see `hbt.masked_text`, and dropout is
 seeded by the step too: a run that was stopped continues, to the last bit, from the weights and the
-optimiser's state alone.
+optimiser's state alone. It runs in one process.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ What goes into a step is a function of (seed, step) alone, see `hbt.sampling`. S
 long epoch of steps, and a run that was stopped continues as if nothing had happened: from its
 newest complete checkpoint, with the batches that the plan gives from there on, to the last bit on
 the same machine with the same number of threads.
+
+Under torchrun or accelerate launch each process takes its slice of every batch of the plan and
+gathers the negatives of the others; the first process writes, and logs the loss of its own slice.
 """
 
 from __future__ import annotations
@@ -46,8 +49,8 @@ class TrainingSettings:
     Attributes:
         plan: what goes into the batches; its batch size is the global one.
         steps: batches drawn from the plan.
-        learning_rate: at its peak; the paper's 3e-5 is for XLM-R and LaBSE, an encoder from
-            scratch needs a thousand times more.
+        learning_rate: at its peak; the paper's 3e-5 is for XLM-R and LaBSE, encoders from scratch
+            need far more (a small transformer about 0.001).
         warm_up: share of the steps in which the learning rate rises linearly from 0; it falls
             linearly to 0 in the rest (the paper names neither).
         weight_decay: of AdamW (the paper's).
@@ -116,13 +119,50 @@ def finetune(
         **dataclasses.asdict(settings),
         "plan": Plan(settings.plan, layout).arguments(),
     }
-    claim(folder, identity, resume)
+    arguments = _arguments(model, settings, folder)
+    with arguments.main_process_first(local=False):
+        claim(folder, identity, resume or arguments.process_index > 0)
     if (folder / LOG).exists():
         from hbt.encoders import load
 
         model.load_state_dict(load(folder / MODEL).state_dict())
         return TrainingLog.read(folder)
-    return _Run(model, items, layout, settings, folder, name if progress else None).go(identity)
+    name = name if progress and arguments.process_index == 0 else None
+    return _Run(model, items, layout, settings, folder, arguments, name).go(identity)
+
+
+def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: Path) -> Any:
+    """What sentence-transformers' trainer is told; the plan's batch size is that of all processes.
+
+    Raises:
+        ValueError: the number of processes does not divide the batch size.
+    """
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(folder / _CHECKPOINTS),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.plan.batch_size,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=round(settings.warm_up * settings.steps),
+        optim="adamw_torch_fused",
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_gradient_norm,
+        bf16=settings.precision == "bfloat16",
+        seed=settings.seed,
+        use_cpu=model.device.type == "cpu",
+        save_strategy="steps" if settings.checkpoint_every else "no",
+        save_steps=settings.checkpoint_every or settings.steps,
+        save_total_limit=2,
+        ignore_data_skip=True,  # the plan starts where the checkpoint ends
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    arguments.per_device_train_batch_size //= arguments.world_size
+    return arguments
 
 
 def weights_digest(model: SentenceTransformer) -> str:
@@ -153,6 +193,7 @@ def claim(folder: Path, identity: dict[str, Any], resume: bool) -> None:
                     f"{folder} holds a training with {name} {held.get(name)!r}, not {value!r}: "
                     "take another folder, or begin anew with resume=False"
                 )
+        return
     write_json(folder / _SETTINGS, identity)
 
 
@@ -173,58 +214,37 @@ class _Run:
         layout: ItemLayout,
         settings: TrainingSettings,
         folder: Path,
+        arguments: Any,
         progress: str | None,
     ) -> None:
         from hbt.trainer import newest_checkpoint
 
         self.started = time.perf_counter()
         self.model, self.settings, self.folder = model, settings, folder
+        self.arguments, self.first_process = arguments, arguments.process_index == 0
         self.checkpoint, self.start = newest_checkpoint(folder / _CHECKPOINTS)
         self.plan, self.replay = Plan(settings.plan, layout), Plan(settings.plan, layout)
         self.trainer = self._trainer(items, progress)
-        self.rows = cut_steps(folder / STEPS, self.start)
+        self.rows = cut_steps(folder / STEPS, self.start, write=self.first_process)
         self.seconds, self.resumed_at = 0.0, []
         if self.checkpoint is not None:
             held = json.loads((self.checkpoint / LOG).read_text(encoding="utf-8"))
             self.seconds, self.resumed_at = held["seconds"], [*held["resumed_at"], self.start]
 
     def _trainer(self, items: ParallelItems, progress: str | None) -> Any:
-        from sentence_transformers import SentenceTransformerTrainingArguments
         from transformers import PrinterCallback
 
         from hbt.losses import MaskedInfoNCELoss
         from hbt.trainer import Examples, PlanTrainer, Progress
 
-        settings = self.settings
-        arguments = SentenceTransformerTrainingArguments(
-            output_dir=str(self.folder / _CHECKPOINTS),
-            max_steps=settings.steps,
-            per_device_train_batch_size=settings.plan.batch_size,
-            learning_rate=settings.learning_rate,
-            lr_scheduler_type="linear",
-            warmup_steps=round(settings.warm_up * settings.steps),
-            optim="adamw_torch_fused",
-            weight_decay=settings.weight_decay,
-            max_grad_norm=settings.max_gradient_norm,
-            bf16=settings.precision == "bfloat16",
-            seed=settings.seed,
-            use_cpu=self.model.device.type == "cpu",
-            save_strategy="steps" if settings.checkpoint_every else "no",
-            save_steps=settings.checkpoint_every or settings.steps,
-            save_total_limit=2,
-            ignore_data_skip=True,  # the plan starts where the checkpoint ends
-            logging_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-        )
-        batches = PlanBatchSampler(self.plan, settings.steps, self.start)
+        settings, arguments = self.settings, self.arguments
+        rank, world = arguments.process_index, arguments.world_size
         trainer = PlanTrainer(
             model=self.model,
             args=arguments,
             examples=Examples(self.model, items),
-            batches=batches,
-            loss=MaskedInfoNCELoss(self.model, settings.scale, settings.symmetric),
+            batches=PlanBatchSampler(self.plan, settings.steps, self.start, rank, world),
+            loss=MaskedInfoNCELoss(self.model, settings.scale, settings.symmetric, world > 1),
             callbacks=[Progress(progress, self.start, settings.steps, self._on_checkpoint)],
         )
         trainer.remove_callback(PrinterCallback)
@@ -239,9 +259,11 @@ class _Run:
         self.trainer.train(resume_from_checkpoint=checkpoint)
         self._append_steps()
         log = self._log()
-        save(self.model, self.folder / MODEL)
-        log.write(self.folder, identity)
-        shutil.rmtree(self.folder / _CHECKPOINTS, ignore_errors=True)
+        if self.first_process:
+            save(self.model, self.folder / MODEL)
+            log.write(self.folder, identity)
+            shutil.rmtree(self.folder / _CHECKPOINTS, ignore_errors=True)
+        self.trainer.accelerator.wait_for_everyone()
         return log
 
     def _on_checkpoint(self, folder: Path) -> None:
@@ -260,8 +282,10 @@ class _Run:
     def _append_steps(self) -> None:
         """Write down the steps since the last time."""
         first = len(self.rows)
-        losses = [float(loss) for loss in self.trainer.losses[first - self.start :]]
+        losses, self.trainer.losses = self.trainer.losses, []
         for step, loss in enumerate(losses, first):
             batch = self.replay(step)
-            self.rows.append((batch.kind, batch.source, loss, batch.digest()[:DIGEST_LENGTH]))
-        append_steps(self.folder / STEPS, first, self.rows[first:])
+            digest = batch.digest()[:DIGEST_LENGTH]
+            self.rows.append((batch.kind, batch.source, float(loss), digest))
+        if self.first_process:
+            append_steps(self.folder / STEPS, first, self.rows[first:])

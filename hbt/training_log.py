@@ -109,9 +109,11 @@ def append_steps(path: Path, first: int, rows: list[Row]) -> None:
         stream.writelines(_line(step, row) for step, row in enumerate(rows, first))
 
 
-def cut_steps(path: Path, steps: int) -> list[Row]:
-    """Keep the first steps of the file, those that the checkpoint has behind it; return them."""
+def cut_steps(path: Path, steps: int, write: bool = True) -> list[Row]:
+    """The rows of the first steps, those before a checkpoint; cuts the file to them if asked to."""
     rows = read_steps(path)[:steps] if steps else []
+    if not write:
+        return rows
     content = "step\tkind\tsource\tloss\tdigest\n" + "".join(map(_line, range(steps), rows))
     _write(path, content)
     return rows

@@ -105,6 +105,15 @@ def test_slices_of_the_batch_average_to_the_whole(symmetric: bool) -> None:
     assert parts[0].item() != pytest.approx(parts[1].item(), rel=1e-3)
 
 
+def test_half_precision_embeddings_are_compared_in_float32() -> None:
+    columns = [column.detach().to(torch.bfloat16) for column in embeddings(4)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = info_nce(*columns, LABELS, 20.0)
+    assert value.dtype == torch.float32
+    expected = info_nce(*(column.float() for column in columns), LABELS, 20.0)
+    assert value.item() == expected.item()
+
+
 def test_what_is_missing_is_said() -> None:
     loss = MaskedInfoNCELoss(identity_model())
     with pytest.raises(ValueError, match="column named 'label'"):
