@@ -96,8 +96,9 @@ def language_pair_heatmap(
             cbar_kws={"shrink": 0.7, "label": metric},
             linewidths=0.3,
         )
-        axis.set(title=name, xlabel="passage language", ylabel="query language")
+        axis.set(title=name, xlabel="passage language", ylabel="")
         axis.tick_params(axis="y", rotation=0)
+    np.atleast_1d(axes)[0].set_ylabel("query language")
     return figure
 
 
@@ -115,6 +116,7 @@ def interval_plot(
     value_label: str,
     facet: str = "setting",
     zero: bool = False,
+    colour_by: str | None = None,
 ) -> Figure:
     """Estimates with their intervals, one panel per facet, one row per group.
 
@@ -124,19 +126,23 @@ def interval_plot(
         value_label: label of the horizontal axis.
         facet: the column whose values are the panels.
         zero: draw a line at zero, for differences.
+        colour_by: the column whose values share a colour and a marker; `group` where not given.
     """
+    looks = list(dict.fromkeys(table[colour_by or group]))
     facets, groups = list(dict.fromkeys(table[facet])), list(dict.fromkeys(table[group]))
     size = (3.6 * len(facets), 1.3 + 0.42 * len(groups))
     figure, axes = _axes(1, len(facets), size)
     for axis, name in zip(np.atleast_1d(axes), facets, strict=True):
         for row in table[table[facet].eq(name)].itertuples():
             label = getattr(row, group)
-            look, height = look_of(label, groups), len(groups) - 1 - groups.index(label)
+            look = look_of(getattr(row, colour_by or group), looks)
+            height = len(groups) - 1 - groups.index(label)
             axis.plot([row.low, row.high], [height, height], color=look.colour, lw=2)
             axis.plot(row.estimate, height, look.marker, color=look.colour, ms=7)
         axis.set(title=name, xlabel=value_label, ylim=(-0.6, len(groups) - 0.4))
         axis.set_yticks(range(len(groups)), groups[::-1] if axis is np.atleast_1d(axes)[0] else [])
         axis.grid(axis="y", visible=False)
+        axis.locator_params(axis="x", nbins=5)
         if zero:
             axis.axvline(0, color="0.3", lw=1)
     return figure
@@ -207,7 +213,7 @@ def rank_distance_by_language(tables: Mapping[str, pd.DataFrame]) -> Figure:
             label=name,
         )
     axis.set(yscale="log", xlabel="query language", ylabel="mean rank distance (log scale)")
-    axis.legend(title="sampling")
+    figure.legend(title="system", loc="outside right upper")  # no point is hidden behind it
     return figure
 
 
@@ -220,8 +226,10 @@ def language_mix(tables: Mapping[str, pd.DataFrame], k: int = 10) -> Figure:
     """
     import seaborn as sns
 
-    figure, axes = _axes(1, len(tables), (1.2 + 4.4 * len(tables), 4.4))
-    for axis, (name, table) in zip(np.atleast_1d(axes), tables.items(), strict=True):
+    figure, axes = _axes(1, len(tables), (1.4 + 3.6 * len(tables), 4.2))
+    axes = np.atleast_1d(axes)
+    top = max(float((table.share - table.expected).abs().max()) for table in tables.values())
+    for axis, (name, table) in zip(axes, tables.items(), strict=True):
         excess = table.assign(excess=table.share - table.expected)
         order = list(dict.fromkeys(table.query_language))
         grid = excess.pivot_table(
@@ -232,13 +240,16 @@ def language_mix(tables: Mapping[str, pd.DataFrame], k: int = 10) -> Figure:
             ax=axis,
             square=True,
             cmap="PuOr",
-            vmin=-1,
-            vmax=1,
-            cbar_kws={"shrink": 0.7, "label": f"share in the top {k} minus expected"},
+            vmin=-top,
+            vmax=top,
+            cbar=False,
             linewidths=0.3,
         )
-        axis.set(title=name, xlabel="passage language", ylabel="query language")
+        ylabel = "query language" if axis is axes[0] else ""
+        axis.set(title=name, xlabel="passage language", ylabel=ylabel)
         axis.tick_params(axis="y", rotation=0)
+    label = f"share in the top {k} minus expected"
+    figure.colorbar(axes[-1].collections[0], ax=list(axes), shrink=0.7, label=label)
     return figure
 
 

@@ -78,11 +78,12 @@ def difference_table(
     settings: Sequence[str] = SETTINGS,
     languages: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
+    passage_languages: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """First minus second for each pair of systems and each setting, paired by item and seed.
 
     Columns: difference ("first minus second"), setting, metric, estimate, low, high, over,
-    n_seeds, verdict.
+    n_seeds, verdict. `languages` and `passage_languages` are as in `unit_values`.
     """
     import pandas as pd
 
@@ -90,7 +91,8 @@ def difference_table(
     for first, second in pairs:
         for setting in settings:
             both = (
-                unit_values(systems[name], metric, setting, languages) for name in (first, second)
+                unit_values(systems[name], metric, setting, languages, passage_languages)
+                for name in (first, second)
             )
             found = paired_difference(*both, resamples=resamples)
             rows.append(

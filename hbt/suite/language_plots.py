@@ -1,0 +1,153 @@
+"""Figures of groups of languages and of single languages (notebook 04).
+
+Two things tell the groups apart: colour and marker say whether a language has a relative among the
+high-resource ones, a full or an open marker whether it is in pre-training.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hbt.suite.plots import CYCLE, Look
+from hbt.suite.results import GROUPS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+KINSHIP_LOOK = {"high-resource": CYCLE[6], "related": CYCLE[0], "unrelated": CYCLE[1]}
+
+
+def look_of_group(group: str) -> tuple[Look, bool]:
+    """The look of one of GROUPS, and whether its markers are open (not in pre-training)."""
+    place, _, kinship = group.partition(", ")
+    return KINSHIP_LOOK[kinship or place], place == "out"
+
+
+def panels(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    column: str,
+    x_label: str,
+    value_label: str,
+    row: str | None = None,
+) -> Figure:
+    """Lines of the groups of languages, one panel for each value of `column` (and of `row`).
+
+    Args:
+        table: columns group, estimate, `x`, `column`, `row`; where it has them, low and high are
+            drawn as a band and points (one number a seed) as crosses.
+        x: numbers, or words in the order in which they come.
+        column: the column whose values are panels side by side.
+        x_label: label of the horizontal axes.
+        value_label: label of the vertical axes.
+        row: the column whose values are panels one above the other.
+    """
+    import matplotlib.pyplot as plt
+
+    columns = list(dict.fromkeys(table[column]))
+    rows = list(dict.fromkeys(table[row])) if row else [None]
+    size = (1.9 + 3.3 * len(columns), 0.6 + 3.1 * len(rows))
+    figure, axes = plt.subplots(
+        len(rows), len(columns), figsize=size, layout="constrained", squeeze=False
+    )
+    for line, down in zip(axes, rows, strict=True):
+        part = table if down is None else table[table[row].eq(down)]
+        for axis, name in zip(line, columns, strict=True):
+            _group_lines(axis, part[part[column].eq(name)], x)
+            title = f"{name}" if down is None else f"{down}: {name}"
+            axis.set(title=title, xlabel=x_label, xticks=list(dict.fromkeys(part[x])))
+        line[0].set_ylabel(value_label)
+    handles = {}
+    for axis in axes.flat:
+        handles |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+    named = [name for name in GROUPS if name in handles]
+    figure.legend(
+        [handles[name] for name in named], named, loc="outside right upper", title="languages"
+    )
+    return figure
+
+
+def _group_lines(axis: Axes, table: pd.DataFrame, x: str) -> None:
+    for group in [name for name in GROUPS if name in set(table.group)]:
+        rows = table[table.group.eq(group)]
+        look, is_open = look_of_group(group)
+        face = "white" if is_open else look.colour
+        dash = "--" if is_open else "-"
+        axis.plot(
+            rows[x], rows.estimate, look.marker, ls=dash, color=look.colour, mfc=face, label=group
+        )
+        if "low" in rows:
+            axis.fill_between(rows[x], rows.low, rows.high, color=look.colour, alpha=0.15, lw=0)
+        for row in rows.itertuples() if "points" in rows else ():
+            places = [getattr(row, x)] * len(row.points)
+            axis.plot(places, row.points, "x", color=look.colour, ms=4, mew=0.8, alpha=0.7)
+
+
+def dots(table: pd.DataFrame, *, value_label: str, zero: bool = True) -> Figure:
+    """One row for each label, one panel for each direction: a dot with its interval.
+
+    Args:
+        table: columns label, kinship, direction, estimate, low, high; labels in the order of rows,
+            from above.
+        value_label: label of the horizontal axes.
+        zero: draw a line at zero, for differences.
+    """
+    import matplotlib.pyplot as plt
+
+    labels = list(dict.fromkeys(table.label))
+    directions = list(dict.fromkeys(table.direction))
+    size = (2.6 + 2.8 * len(directions), 1.3 + 0.27 * len(labels))
+    figure, axes = plt.subplots(
+        1, len(directions), figsize=size, layout="constrained", sharey=True, squeeze=False
+    )
+    for axis, direction in zip(axes[0], directions, strict=True):
+        for kinship, rows in table[table.direction.eq(direction)].groupby("kinship", sort=False):
+            look = KINSHIP_LOOK[kinship]
+            height = [len(labels) - 1 - labels.index(label) for label in rows.label]
+            axis.hlines(height, rows.low, rows.high, color=look.colour, lw=2)
+            axis.plot(
+                rows.estimate, height, look.marker, color=look.colour, ls="none", label=kinship
+            )
+        axis.set(title=direction, xlabel=value_label, ylim=(-0.7, len(labels) - 0.3))
+        axis.set_yticks(range(len(labels)), labels[::-1])
+        if zero:
+            axis.axvline(0, color="0.3", lw=1)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right upper")
+    return figure
+
+
+def labelled_points(
+    table: pd.DataFrame, *, x: str, column: str, x_label: str, value_label: str
+) -> Figure:
+    """Languages as points that bear their codes, one panel for each value of `column`.
+
+    Args:
+        table: columns language, kinship, estimate, `x` and `column`.
+        x: numeric column of the horizontal axes.
+        column: the column whose values are panels side by side.
+        x_label: label of the horizontal axes.
+        value_label: label of the vertical axes.
+    """
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    names = list(dict.fromkeys(table[column]))
+    size = (1.6 + 4.0 * len(names), 4.0)
+    figure, axes = plt.subplots(1, len(names), figsize=size, layout="constrained", squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        rows = table[table[column].eq(name)]
+        for kinship, part in rows.groupby("kinship", sort=False):
+            look = KINSHIP_LOOK[kinship]
+            sns.scatterplot(
+                part, x=x, y="estimate", ax=axis, color=look.colour, marker=look.marker,
+                s=50, label=kinship, legend=False,
+            )  # fmt: skip
+        for row in rows.itertuples():
+            place = (getattr(row, x), row.estimate)
+            axis.annotate(row.language, place, (5, 3), textcoords="offset points", fontsize=8.5)
+        axis.set(title=name, xlabel=x_label, ylabel=value_label)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right upper")
+    return figure
