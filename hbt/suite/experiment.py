@@ -12,18 +12,23 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hbt.corpus import Benchmark
-from hbt.encoders import EncoderSettings
-from hbt.pretraining import PretrainingSettings
+from hbt.suite.recipe import (
+    VERSIONS,
+    Experiment,
+    model_stage,
+    pretraining_stage,
+    tokenizer_stage,
+)
 from hbt.suite.stages import Stage, obtain
 from hbt.suite.worlds import World, WorldSettings, load_world
-from hbt.training import TrainingLog, TrainingSettings
+from hbt.training import TrainingLog
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,55 +36,7 @@ if TYPE_CHECKING:
 
     from hbt.retrieval import Counts
 
-# Raised when the code behind a stage changes meaning, so that older folders are not reused.
-VERSIONS = {"tokenizer": 1, "pretraining": 1, "finetuning": 1, "embeddings": 1, "scores": 1}
 TOP_K = 10
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One model: a world, an encoder, its pre-training, its fine-tuning, and a seed for all.
-
-    Attributes:
-        world: what is read.
-        encoder: what is built (or loaded, for `path:` encoders).
-        pretraining: None for an encoder that starts fine-tuning from scratch.
-        training: None for an encoder that is evaluated as it was pre-trained.
-        seed: the seed of initialisation, pre-training, plan and fine-tuning.
-    """
-
-    world: WorldSettings = field(default_factory=WorldSettings)
-    encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    pretraining: PretrainingSettings | None = None
-    training: TrainingSettings | None = field(default_factory=TrainingSettings)
-    seed: int = 0
-
-    def replace(self, **changes: object) -> Experiment:
-        """A copy with some fields changed; names of fine-tuning and plan settings work too.
-
-        `experiment.replace(alpha=0.3, steps=500, seed=2)` changes the plan's alpha, the steps of
-        fine-tuning and the experiment's seed.
-
-        Raises:
-            TypeError: a name belongs to none of them.
-        """
-        own, rest = _split(changes, type(self))
-        copy = dataclasses.replace(self, **own)
-        if not rest:
-            return copy
-        if copy.training is None:
-            raise TypeError(f"an experiment without fine-tuning has no {next(iter(rest))!r}")
-        training, plan = _split(rest, TrainingSettings)
-        tuned = dataclasses.replace(copy.training, **training)
-        tuned = dataclasses.replace(tuned, plan=dataclasses.replace(tuned.plan, **plan))
-        return dataclasses.replace(copy, training=tuned)
-
-
-def _split(changes: dict[str, object], kind: type) -> tuple[dict[str, object], dict[str, object]]:
-    """Those of the changes that name a field of a dataclass, and the others."""
-    names = {item.name for item in dataclasses.fields(kind)}
-    fitting = {name: value for name, value in changes.items() if name in names}
-    return fitting, {name: value for name, value in changes.items() if name not in names}
 
 
 @dataclass(frozen=True)
@@ -144,7 +101,7 @@ def run(
     world = load_world(experiment.world)
     data = world.benchmark(benchmark)
     data = data if languages is None else data.restrict(languages)
-    parent = _model_stage(experiment, world)
+    parent = model_stage(experiment, world)
     fields = {"model": parent.key, "benchmark": data.digest()}
     stage = Stage("scores", VERSIONS["scores"], fields)
     folder = obtain(stage, lambda partial: _score(experiment, data, partial))
@@ -165,7 +122,7 @@ def model_folder(experiment: Experiment) -> Path:
     world = load_world(experiment.world)
     if experiment.training is None:
         return _pretrained(experiment, world) / "model"
-    stage = _model_stage(experiment, world)
+    stage = model_stage(experiment, world)
     return obtain(stage, lambda partial: _finetune(experiment, world, partial)) / "model"
 
 
@@ -178,7 +135,7 @@ def load_model(experiment: Experiment) -> SentenceTransformer:
 
 def embeddings(experiment: Experiment, benchmark: Benchmark) -> tuple[np.ndarray, np.ndarray]:
     """Query and passage embeddings of a benchmark, kept as a stage: float32 (n, dimension) each."""
-    parent = _model_stage(experiment, load_world(experiment.world))
+    parent = model_stage(experiment, load_world(experiment.world))
     fields = {"model": parent.key, "benchmark": benchmark.digest()}
     stage = Stage("embeddings", VERSIONS["embeddings"], fields)
 
@@ -208,7 +165,7 @@ def bm25(world: WorldSettings, benchmark: str = "test") -> Result:
 def tokenizer_folder(experiment: Experiment) -> Path:
     """The folder of the tokenizer, trained once on the text of all languages of the world."""
     world = load_world(experiment.world)
-    stage = _tokenizer_stage(experiment, world)
+    stage = tokenizer_stage(experiment, world)
 
     def make(folder: Path) -> None:
         from hbt.encoders import train_tokenizer
@@ -226,50 +183,6 @@ def _all_texts(world: World) -> list[str]:
     return [text for column in columns for text in column if text is not None]
 
 
-def _tokenizer_stage(experiment: Experiment, world: World) -> Stage:
-    encoder = experiment.encoder
-    fields = {
-        "pretraining_text": world.pretraining.digest(),
-        "training": world.training.digest(),
-        "tokenizer": encoder.tokenizer,
-        "vocabulary_size": encoder.vocabulary_size,
-        "max_length": encoder.max_length,
-    }
-    return Stage("tokenizer", VERSIONS["tokenizer"], fields)
-
-
-def _pretraining_stage(experiment: Experiment, world: World) -> Stage:
-    fields = {
-        "tokenizer": _tokenizer_stage(experiment, world).key,
-        "encoder": experiment.encoder,
-        "pretraining": experiment.pretraining,
-        "seed": experiment.seed,
-    }
-    return Stage("pretraining", VERSIONS["pretraining"], fields)
-
-
-def _model_stage(experiment: Experiment, world: World) -> Stage:
-    parent = _pretraining_stage(experiment, world)
-    if experiment.training is None:
-        return parent
-    fields = {
-        "parent": parent.key,
-        "training": _canonical(experiment.training),
-        "items": world.training.digest(),
-        "seed": experiment.seed,
-    }
-    return Stage("finetuning", VERSIONS["finetuning"], fields)
-
-
-def _canonical(training: TrainingSettings) -> TrainingSettings:
-    """Samplings that draw the very same batches share their stage: alpha 1 and 0 are baselines."""
-    alpha = {"X-X-mono": 1.0, "X-Y": 0.0}.get(training.plan.sampling)
-    if alpha is None:
-        return training
-    plan = dataclasses.replace(training.plan, sampling="hybrid", alpha=alpha)
-    return dataclasses.replace(training, plan=plan)
-
-
 def _pretrained(experiment: Experiment, world: World) -> Path:
     """The folder that holds the encoder before fine-tuning, in `model`."""
     tokenizer = tokenizer_folder(experiment)
@@ -284,7 +197,7 @@ def _pretrained(experiment: Experiment, world: World) -> Path:
             model = pretrain(model, world.pretraining, settings, folder)
         model.save(str(folder / "model"), create_model_card=False)
 
-    return obtain(_pretraining_stage(experiment, world), make)
+    return obtain(pretraining_stage(experiment, world), make)
 
 
 def _finetune(experiment: Experiment, world: World, folder: Path) -> None:

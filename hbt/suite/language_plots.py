@@ -6,7 +6,10 @@ high-resource ones, a full or an open marker whether it is in pre-training.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from hbt.suite.plots import CYCLE, Look
 from hbt.suite.results import GROUPS
@@ -33,36 +36,38 @@ def panels(
     x_label: str,
     value_label: str,
     row: str | None = None,
+    share_y: bool = False,
 ) -> Figure:
     """Lines of the groups of languages, one panel for each value of `column` (and of `row`).
 
     Args:
-        table: columns group, estimate, `x`, `column`, `row`; where it has them, low and high are
-            drawn as a band and points (one number a seed) as crosses.
+        table: columns group, estimate, low, high, `x`, `column`, `row`; where it has a column
+            points (one number a seed), several points are drawn as crosses.
         x: numbers, or words in the order in which they come.
         column: the column whose values are panels side by side.
         x_label: label of the horizontal axes.
         value_label: label of the vertical axes.
         row: the column whose values are panels one above the other.
+        share_y: one vertical scale for all panels.
     """
     import matplotlib.pyplot as plt
 
     columns = list(dict.fromkeys(table[column]))
     rows = list(dict.fromkeys(table[row])) if row else [None]
-    size = (1.9 + 3.3 * len(columns), 0.6 + 3.1 * len(rows))
+    size = (1.9 + 3.2 * len(columns), 0.6 + 3.1 * len(rows))
     figure, axes = plt.subplots(
-        len(rows), len(columns), figsize=size, layout="constrained", squeeze=False
+        len(rows), len(columns), figsize=size, layout="constrained", squeeze=False, sharey=share_y
     )
     for line, down in zip(axes, rows, strict=True):
         part = table if down is None else table[table[row].eq(down)]
         for axis, name in zip(line, columns, strict=True):
             _group_lines(axis, part[part[column].eq(name)], x)
-            title = f"{name}" if down is None else f"{down}: {name}"
-            axis.set(title=title, xlabel=x_label, xticks=list(dict.fromkeys(part[x])))
+            axis.set(title=name if down is None else f"{down}: {name}", xlabel=x_label)
         line[0].set_ylabel(value_label)
     handles = {}
     for axis in axes.flat:
-        handles |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+        found, names = axis.get_legend_handles_labels()
+        handles |= dict(zip(names, found, strict=True))
     named = [name for name in GROUPS if name in handles]
     figure.legend(
         [handles[name] for name in named], named, loc="outside right upper", title="languages"
@@ -71,19 +76,25 @@ def panels(
 
 
 def _group_lines(axis: Axes, table: pd.DataFrame, x: str) -> None:
-    for group in [name for name in GROUPS if name in set(table.group)]:
+    """The groups of one panel, each a little to the side, so that no interval hides another."""
+    ticks = list(dict.fromkeys(table[x]))
+    at = {tick: tick if isinstance(tick, int | float) else i for i, tick in enumerate(ticks)}
+    step = 0.014 * (max(at.values()) - min(at.values()))
+    for number, group in enumerate(GROUPS):
         rows = table[table.group.eq(group)]
+        if rows.empty:
+            continue
         look, is_open = look_of_group(group)
-        face = "white" if is_open else look.colour
-        dash = "--" if is_open else "-"
+        places = rows[x].map(at).to_numpy() + (number - 2) * step
+        face, dash = ("white", "--") if is_open else (look.colour, "-")
+        axis.vlines(places, rows.low, rows.high, color=look.colour, lw=1.3)
         axis.plot(
-            rows[x], rows.estimate, look.marker, ls=dash, color=look.colour, mfc=face, label=group
+            places, rows.estimate, look.marker, ls=dash, color=look.colour, mfc=face, label=group
         )
-        if "low" in rows:
-            axis.fill_between(rows[x], rows.low, rows.high, color=look.colour, alpha=0.15, lw=0)
-        for row in rows.itertuples() if "points" in rows else ():
-            places = [getattr(row, x)] * len(row.points)
-            axis.plot(places, row.points, "x", color=look.colour, ms=4, mew=0.8, alpha=0.7)
+        for place, points in zip(places, rows.points if "points" in rows else (), strict=False):
+            if len(points) > 1:
+                axis.plot([place] * len(points), points, "x", color="0.25", ms=4, mew=0.9)
+    axis.set_xticks([at[tick] for tick in ticks], [str(tick) for tick in ticks])
 
 
 def dots(table: pd.DataFrame, *, value_label: str, zero: bool = True) -> Figure:
@@ -145,9 +156,27 @@ def labelled_points(
                 part, x=x, y="estimate", ax=axis, color=look.colour, marker=look.marker,
                 s=50, label=kinship, legend=False,
             )  # fmt: skip
-        for row in rows.itertuples():
-            place = (getattr(row, x), row.estimate)
-            axis.annotate(row.language, place, (5, 3), textcoords="offset points", fontsize=8.5)
+        _write_beside(axis, rows[x].tolist(), rows.estimate.tolist(), rows.language.tolist())
         axis.set(title=name, xlabel=x_label, ylabel=value_label)
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right upper")
     return figure
+
+
+def _write_beside(
+    axis: Axes, xs: Sequence[float], ys: Sequence[float], labels: Sequence[str]
+) -> None:
+    """Write each label beside its point, further to the side where others stand already."""
+    axis.margins(0.12)
+    width, height = (float(np.ptp(limits)) for limits in (axis.get_xlim(), axis.get_ylim()))
+    taken: list[tuple[float, float]] = []
+    for x, y, label in sorted(zip(xs, ys, labels, strict=True), key=lambda point: point[1]):
+        for shift in (0.02, -0.08, 0.10, -0.16, 0.18, -0.24, 0.26):
+            place = (x + shift * width, y)
+            is_free = all(
+                abs(place[0] - other[0]) > 0.075 * width or abs(y - other[1]) > 0.045 * height
+                for other in taken
+            )
+            if is_free:
+                break
+        taken.append(place)
+        axis.annotate(label, (x, y), place, fontsize=8.5, va="center")
