@@ -164,12 +164,6 @@ def test_conda_lists_what_pip_lists(file: str) -> None:
     assert names - {"python", "pip"} == {conda.get(name, name) for name in expected}
 
 
-needs_notebooks = pytest.mark.skipif(
-    not list((REPOSITORY / "notebooks" / "source").glob("*.py")), reason="no notebooks here"
-)
-
-
-@needs_notebooks
 @pytest.mark.parametrize("module", PROMISED)
 def test_each_promised_package_is_used(module: str) -> None:
     imported = {name for name, _ in imports("hbt", "notebooks/source")}
@@ -205,7 +199,6 @@ def readme() -> str:
     return (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
-@needs_notebooks
 def test_the_readme_draws_the_tree_as_it_is() -> None:
     tree = readme().split("## What lies where")[1].split("```")[1]
     drawn = {line.split()[0] for line in tree.strip().splitlines()}
