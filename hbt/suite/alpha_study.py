@@ -107,10 +107,37 @@ def measured(
     return found.assign(panel=(found.setting + " mAP").where(is_map, "rank distance"))
 
 
-def of_one_seed(result: Result) -> dict[str, float]:
-    """Panel -> value of a single result."""
-    values = {f"{setting} mAP": value for setting, value in result.macro().items()}
-    return values | {"rank distance": result.mean_rank_distance()}
+def seed_points(systems: Mapping[float, Sequence[Experiment]]) -> pd.DataFrame:
+    """The four measures of single experiments, finished or not: alpha, seed, panel, value.
+
+    Args:
+        systems: alpha -> experiments, one for each seed.
+    """
+    import pandas as pd
+
+    from hbt.suite.experiment import run
+
+    rows = []
+    for alpha, experiments in systems.items():
+        for each in experiments:
+            result = run(each)
+            values = {f"{setting} mAP": value for setting, value in result.macro().items()}
+            values["rank distance"] = result.mean_rank_distance()
+            rows += [(alpha, each.seed, panel, value) for panel, value in values.items()]
+    return pd.DataFrame(rows, columns=["alpha", "seed", "panel", "value"])
+
+
+def short(differences: pd.DataFrame) -> pd.DataFrame:
+    """What `measured` returns for differences, for the eye: columns difference, measure, value and verdict."""
+    import pandas as pd
+
+    rows = []
+    for row in differences.itertuples():
+        digits = 3 if row.metric == "mAP" else 0
+        ends = f"[{row.low:+.{digits}f}, {row.high:+.{digits}f}]"
+        found = f"{row.estimate:+.{digits}f} {ends}"
+        rows.append((row.difference, row.panel, found, row.verdict))
+    return pd.DataFrame(rows, columns=["difference", "measure", "value [interval]", "verdict"])
 
 
 def agreement(differences: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

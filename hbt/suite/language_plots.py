@@ -54,7 +54,7 @@ def panels(
 
     columns = list(dict.fromkeys(table[column]))
     rows = list(dict.fromkeys(table[row])) if row else [None]
-    size = (1.9 + 3.2 * len(columns), 0.6 + 3.1 * len(rows))
+    size = (1.9 + 3.4 * len(columns), 0.6 + 3.1 * len(rows))
     figure, axes = plt.subplots(
         len(rows), len(columns), figsize=size, layout="constrained", squeeze=False, sharey=share_y
     )
@@ -79,7 +79,7 @@ def _group_lines(axis: Axes, table: pd.DataFrame, x: str) -> None:
     """The groups of one panel, each a little to the side, so that no interval hides another."""
     ticks = list(dict.fromkeys(table[x]))
     at = {tick: tick if isinstance(tick, int | float) else i for i, tick in enumerate(ticks)}
-    step = 0.014 * (max(at.values()) - min(at.values()))
+    step = 0.02 * (max(at.values()) - min(at.values()))
     for number, group in enumerate(GROUPS):
         rows = table[table.group.eq(group)]
         if rows.empty:
@@ -94,6 +94,7 @@ def _group_lines(axis: Axes, table: pd.DataFrame, x: str) -> None:
         for place, points in zip(places, rows.points if "points" in rows else (), strict=False):
             if len(points) > 1:
                 axis.plot([place] * len(points), points, "x", color="0.25", ms=4, mew=0.9)
+    axis.margins(x=0.1)
     axis.set_xticks([at[tick] for tick in ticks], [str(tick) for tick in ticks])
 
 
@@ -179,4 +180,5 @@ def _write_beside(
             if is_free:
                 break
         taken.append(place)
-        axis.annotate(label, (x, y), place, fontsize=8.5, va="center")
+        line = {"arrowstyle": "-", "color": "0.6", "lw": 0.6} if abs(shift) > 0.08 else None
+        axis.annotate(label, (x, y), place, fontsize=8.5, va="center", arrowprops=line)

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     import ipywidgets
     import pandas as pd
 
-_QUIET = "color: #4a5360; font-size: 0.9em"
-_RELEVANT = "background: #e6f2ec"
+# Set here and without fixed colours of the text: JupyterLab has its own style, light or dark.
+_QUIET = "opacity: 0.75; font-size: 0.9em"
+_RELEVANT = "background: rgba(0, 130, 80, 0.15)"
+_CELL = "text-align: start; vertical-align: top"
+_NARROW = f"{_CELL}; width: 1%; white-space: nowrap"
 _CHOICES = 200  # queries in a drop-down; more make the page slow
 
 
@@ -158,15 +161,19 @@ class QueryExplorer:
         return self.benchmark.relevant_passage[pairs]
 
     def _list(self, system: str, query: int, k: int) -> str:
-        head = "".join(f'<th scope="col">{name}</th>' for name in ("place", "language", "passage"))
+        head = "".join(
+            f'<th scope="col" style="{_CELL}">{name}</th>'
+            for name in ("place", "language", "passage")
+        )
         rows = ""
         table = self.top(system, query, k)
         for row in table.itertuples():
             style = f' style="{_RELEVANT}"' if row.relevant else ""
             text = _with_gloss(row.passage, row.gloss, row.language)
             rows += (
-                f"<tr{style}><td>{row.place}{' ✓' if row.relevant else ''}</td>"
-                f"<td>{html.escape(row.language)}</td><td>{text}</td></tr>"
+                f'<tr{style}><td style="{_NARROW}">{row.place}{" ✓" if row.relevant else ""}</td>'
+                f'<td style="{_NARROW}">{html.escape(row.language)}</td>'
+                f'<td style="{_CELL}">{text}</td></tr>'
             )
         n_relevant = int(table.relevant.eq("yes").sum())
         caption = f"{html.escape(system)}: {n_relevant} of the first {len(table)} are relevant (✓)"

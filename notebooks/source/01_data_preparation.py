@@ -65,12 +65,7 @@ item: int = -1  # the item of the village that we read; -1 chooses one
 from hbt.suite.session import begin
 
 session = begin(
-    "01_data_preparation",
-    profile=profile,
-    seed=seed,
-    data=data,
-    data_dir=data_dir,
-    out_dir=out_dir,
+    "01_data_preparation", profile=profile, seed=seed, data=data, data_dir=data_dir, out_dir=out_dir
 )
 
 # %% [markdown]
@@ -170,14 +165,12 @@ session.table(pd.DataFrame(rows, columns=["part of the fact", "the fact", "the q
 # %%
 shown = ["en", "de", "ru", "el", "tr", "vi", "ar", "hi", "zh", "th", "shn", "ee", "to"]
 village_items = village_world.items("training", shown)
-session.table(
-    pd.DataFrame(
-        (each.name, each.script, each.role, village_items.queries[code][chosen],
-         village_items.passages[code][chosen])
-        for code in shown
-        for each in [village.lexicon().language(code)]
-    ).set_axis(["language", "script", "role", "query", "passage"], axis=1)
-)  # fmt: skip
+rows = []
+for code in shown:
+    language = village.lexicon().language(code)
+    query, passage = village_items.queries[code][chosen], village_items.passages[code][chosen]
+    rows.append((language.name, language.script, language.role, query, passage))
+session.table(pd.DataFrame(rows, columns=["language", "script", "role", "query", "passage"]))
 
 # %% [markdown]
 # **What to see.** Each row says the same.

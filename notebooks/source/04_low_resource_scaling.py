@@ -11,6 +11,7 @@
 #   - texts_per_language
 #   - median_rank
 #   - in_minus_out_languages
+#   - gap_of_gains
 #   - overlap_correlation
 #   - stage_mAP
 #   figures: [texts_per_language, curve, changes, languages, overlap, stages]
@@ -128,8 +129,8 @@ best("katse")
 #
 # The **high-resource languages** are in pre-training at every K.
 # The **low-resource languages** join one after the other, in an order that the seed draws.
-# Languages with a relative among the high-resource ones and languages without take turns,
-# so that half of any K have one.
+# Languages with a relative among the high-resource ones and languages without take turns, as long as both last,
+# so that at a small K half of them have one.
 
 # %%
 import pandas as pd
@@ -152,7 +153,7 @@ table = pd.DataFrame(
     }
     for code in world.low_resource_languages
 )
-session.table(table, caption="low-resource languages, and the place at which a seed lets them in")
+session.table(table, caption="low-resource languages, and the place at which each comes in")
 
 # %% [markdown]
 # Read a row: with K languages in pre-training, a language is in where its place is at most K.
@@ -173,7 +174,7 @@ shown = ("en", world.nearest[related], related, unrelated)
 found = [next(i for i, each in enumerate(text.texts[code]) if each) for code in shown[2:]]
 rows = sorted({0, 1, *found})
 table = pd.DataFrame({names[code]: [text.texts[code][i] or "" for i in rows] for code in shown})
-session.table(table, caption="aligned sentences for pre-training; an empty cell is a missing text")
+session.table(table, caption="aligned sentences for pre-training; an empty cell: no such text")
 for code in shown:
     print(f"{names[code]}: {sum(each is not None for each in text.texts[code]):,} sentences")
 
@@ -225,11 +226,12 @@ from hbt.pretraining import translations
 
 
 def texts_per_language(count):
-    """Expected number of texts that pre-training reads in each language, with the first seed."""
+    """Texts that pre-training is expected to read in each language, with the first seed."""
     setting = settings.scaled(count, seeds[0]).pretraining
     exists = translations(text.restrict(setting.languages)).available  # (sentences, languages)
     share = (exists / exists.sum(axis=1, keepdims=True)).mean(axis=0)  # (languages,)
-    return dict(zip(setting.languages, 2 * setting.steps * setting.batch_size * share, strict=True))
+    n_texts = 2 * setting.steps * setting.batch_size
+    return dict(zip(setting.languages, n_texts * share, strict=True))
 
 
 # %%
@@ -237,13 +239,15 @@ read = {count: texts_per_language(count) for count in counts}
 rows = []
 for count, of_language in read.items():
     low = [code for code in of_language if code in world.low_resource_languages]
-    for group, codes in (("high-resource", world.evaluated_languages), ("low-resource, in", low)):
+    groups = {"high-resource": world.evaluated_languages, "low-resource, in": low}
+    for group, codes in groups.items():
         if codes:
             mean = float(np.mean([of_language[code] for code in codes]))
             rows.append({"K": count, "languages": group, "estimate": mean})
             session.record("texts_per_language", mean, K=count, languages=group)
 reading = pd.DataFrame(rows)
-session.table(reading, caption="texts that pre-training reads in one language")
+shown = reading.rename(columns={"estimate": "texts"}).round({"texts": 0})
+session.table(shown, caption="texts that pre-training reads in one language")
 
 # %%
 from hbt.suite import plots
@@ -251,15 +255,13 @@ from hbt.suite import plots
 n_high, last = len(world.evaluated_languages), counts[-1]
 left = read[last]["de"] / read[0]["de"]
 by_number = n_high / (n_high + last)
-print(
-    f"German, K = {last} against K = 0: {left:.2f} of the texts; {by_number:.2f} if all were equal"
-)
+print(f"German reads {left:.2f} of its texts at K = {last}; {by_number:.2f} if all had as many")
 labels = {"x_label": "K, low-resource languages in pre-training", "value_label": "texts read"}
 session.show(
     plots.curve(reading, x="K", series="languages", **labels),
     "texts_per_language",
-    alt="Lines over K: the number of texts that pre-training reads in one high-resource and in one "
-    f"low-resource language. German keeps {left:.2f} of its texts at K = {last}.",
+    alt="Lines over K: the number of texts that pre-training reads in one high-resource and "
+    f"in one low-resource language. German keeps {left:.2f} of its texts at K = {last}.",
 )
 
 # %% [markdown]
@@ -281,13 +283,12 @@ session.show(
 # We look at the rank of the right passage with K = 0 and with the largest K, first seed.
 
 # %%
-guest = orders[seeds[0]][
-    min(1, last - 1)
-]  # its second place is that of a language without relative
+guest = orders[seeds[0]][min(1, last - 1)]  # the second place: no relative
 pool = world.benchmark("low-resource").restrict((guest, "en"))
 query_rows = np.flatnonzero(pool.query_language == 0)
 passage_rows = np.flatnonzero(pool.passage_language == 1)
-english = {pool.query_item[q]: pool.query_texts[q] for q in np.flatnonzero(pool.query_language)}
+rows = np.flatnonzero(pool.query_language == 1)
+english = {pool.query_item[row]: pool.query_texts[row] for row in rows}
 pairs = zip(pool.relevant_query, pool.relevant_passage, strict=True)
 right_of = {q: p for q, p in pairs if pool.passage_language[p] == 1}  # query -> English passage
 print(f"{len(query_rows)} queries in {names[guest]}, {len(passage_rows)} passages in English")
@@ -338,6 +339,7 @@ for count, found in ((0, before), (last, after)):
 # - **monolingual**: queries and passages in the low-resource language itself.
 #
 # For the high-resource group the first two are one and the same: from one high-resource language to another.
+# (The pool of all languages together is the subject of notebook 05.)
 # Finished stages are kept, so that only the first run has to wait.
 
 # %%
@@ -367,15 +369,15 @@ print(f"{len(jobs)} models: {', '.join(runs)}")
 # And: do languages *with* a relative gain more from coming in than those without, or less?
 
 # %%
-from hbt.suite.by_language import group_table
+from hbt.suite.low_resource_tables import group_table
 
 levels = pd.concat(
     group_table(of_study, world, seeds, settings.resamples).assign(encoder=encoder)
     for encoder, of_study in runs.items()
 )
-for row in levels.itertuples():
-    labels = {"encoder": row.encoder, "K": row.K, "group": row.group, "direction": row.direction}
-    session.record("mAP", row.estimate, **labels)
+keys = ["encoder", "K", "group", "direction"]
+for row in levels.to_dict("records"):
+    session.record("mAP", row["estimate"], **{key: row[key] for key in keys})
 index = ["encoder", "group", "K"]
 shown = levels.pivot_table(index=index, columns="direction", values="estimate", sort=False)
 session.table(shown.reset_index(), name="levels", caption="mAP, mean over languages and seeds")
@@ -390,10 +392,11 @@ several = {"row": "encoder"} if len(runs) > 1 else {}
 session.show(
     panels(levels, x="K", column="direction", x_label="K", value_label="mAP", **several),
     "curve",
-    alt="mAP over K, a panel for each direction, a line for each group of languages: high-resource, "
-    f"and low-resource in or out, related or unrelated. To high-resource: {words}.",
+    alt="mAP over K, a panel for each direction, a line for each group of languages: "
+    f"high-resource, in or out and related or unrelated. To high-resource: {words}.",
 )
-print(f"bands: intervals over {levels.over.iloc[0]}; crosses: the {len(seeds)} single seeds")
+crosses = f"; crosses: the {len(seeds)} seeds" if len(seeds) > 1 else ""
+print(f"upright lines: intervals over {levels.over.iloc[0]}{crosses}")
 
 # %% [markdown]
 # **What to see.**
@@ -414,21 +417,22 @@ print(f"bands: intervals over {levels.over.iloc[0]}; crosses: the {len(seeds)} s
 # for the very same languages, questions and seeds.
 
 # %%
-from hbt.suite.by_language import change_table
+from hbt.suite.low_resource_tables import change_table
 
-changes = {f"K = {count} minus K = 0": (static[count], static[0], count) for count in counts[1:]}
+changes = {}
+for count in counts[1:]:
+    changes[f"K = {count} minus K = 0"] = (static[count], static[0], count)
 if len(counts) > 2:  # who was in before the last ones came, and who came last
     earlier = counts[-2]
-    told = f"K = {last} minus K = {earlier}, in or out at {earlier}"
-    changes[told] = (static[last], static[earlier], earlier)
+    joining = f"K = {last} minus K = {earlier}, in or out at {earlier}"
+    changes[joining] = (static[last], static[earlier], earlier)
 changed = change_table(changes, world, seeds, settings.resamples)
 to_high = changed[changed.direction.eq("to high-resource")]
 
 # %%
-from hbt.suite.tables import sentences
-
-for sentence in sentences(to_high):
-    print(sentence)
+shown = to_high[["change", "group", "estimate", "low", "high", "verdict"]]
+over = to_high.over.iloc[0]
+session.table(shown, name="changes", caption=f"paired changes of mAP, intervals over {over}")
 for row in changed.itertuples():
     labels = {"change": row.change, "group": row.group, "direction": row.direction}
     session.record("change", row.estimate, **labels)
@@ -443,8 +447,8 @@ words = "; ".join(f"{row.group} {row.estimate:+.3f}" for row in main.itertuples(
 session.show(
     dots(shown, value_label="change of mAP"),
     "changes",
-    alt="Paired changes of mAP to high-resource with intervals and a line at zero, one row for each "
-    f"group of languages, one panel for each pair of K. K = {last} minus K = 0: {words}.",
+    alt="Paired changes of mAP to high-resource with intervals and a line at zero, a row for "
+    f"each group, a panel for each pair of K. K = {last} minus K = 0: {words}.",
 )
 
 # %% [markdown]
@@ -467,22 +471,22 @@ session.show(
 # Each dot is one low-resource language: largest K minus K = 0, over the seeds with which it is in.
 
 # %%
-from hbt.suite.by_language import language_changes
+from hbt.suite.low_resource_tables import language_changes
 
 single = language_changes(static[last], static[0], world, seeds, last, settings.resamples)
-first_panel = single[single.direction.eq("to high-resource")]
-ordered = first_panel.sort_values("estimate", ascending=False).language.tolist()
-single = single.sort_values("language", key=lambda column: column.map(ordered.index), kind="stable")
 single["label"] = [f"{names[code]} ({code})" for code in single.language]
+first_panel = single[single.direction.eq("to high-resource")]
+place = first_panel.set_index("label").estimate.rank(ascending=False)
+single = single.sort_values("label", key=lambda labels: labels.map(place), kind="stable")
 
 # %%
 up, down = first_panel[first_panel.low.gt(0)], first_panel[first_panel.high.lt(0)]
-told = f"of {len(first_panel)} languages {len(up)} gain and {len(down)} lose, by their intervals"
+told = f"{len(up)} of {len(first_panel)} languages gain, {len(down)} lose, by their intervals"
 session.show(
     dots(single, value_label=f"mAP, K = {last} minus K = 0"),
     "languages",
-    alt="A dot with an interval for each low-resource language in three directions, related and "
-    f"unrelated languages told apart, with a line at zero. To high-resource: {told}.",
+    alt="A dot with an interval for each low-resource language in three directions, related "
+    f"and unrelated ones told apart, with a line at zero. To high-resource: {told}.",
 )
 print(f"to high-resource: {told}")
 
@@ -494,6 +498,24 @@ print(f"to high-resource: {told}")
 # Look where the blue circles (with a relative) stand among the orange squares (without).
 # With many languages, a few intervals miss zero by luck alone; the pattern counts more than one dot.
 #
+# ### Do relatives help to gain?
+#
+# The change of the languages that come in with a relative, minus that of those without:
+
+# %%
+from hbt.suite.low_resource_tables import gap_of_gains
+
+for count in [each for each in counts if each > 1]:
+    ends = (static[count], static[0])
+    gap = gap_of_gains(*ends, world, seeds, count, resamples=settings.resamples)
+    told = f"{gap.estimate:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] over {gap.over}"
+    print(f"K = {count}: related minus unrelated gain, to high-resource {told}")
+    session.record("gap_of_gains", gap.estimate, K=count)
+
+# %% [markdown]
+# Above zero, related languages gain more; below zero, less: they may have had a part of it already, at K = 0.
+# This compares different languages, so it is no fair test of kinship alone.
+#
 # ### In minus out, at the same K
 #
 # "Largest K minus K = 0" mixes two things: the language came in, and so did others.
@@ -502,12 +524,11 @@ print(f"to high-resource: {told}")
 # So we take a language's change from K = 0 where it is in, minus its change where it is out.
 
 # %%
-from hbt.suite.by_language import effects_of_place
+from hbt.suite.low_resource_tables import effects_of_place
 
-places = {
-    count: effects_of_place(static[count], static[0], world, seeds, count) for count in counts[1:]
-}
-for count, table in places.items():
+places = {}
+for count in counts[1:]:
+    table = places[count] = effects_of_place(static[count], static[0], world, seeds, count)
     print(f"K = {count}: {len(table)} languages are in with some seeds and out with others")
     session.record("in_minus_out_languages", len(table), K=count)
 
@@ -549,14 +570,15 @@ for texts, language in (
 
 # %%
 def overlap(code):
-    """The high-resource language with most of a language's word forms, and its share of them."""
+    """The high-resource language with most of the word forms, and the share it has."""
     shares = {
         high: len(forms[code] & forms[high]) / len(forms[code])
         for high in world.evaluated_languages
     }
     closest = max(shares, key=shares.get)
     relative = shares.get(world.nearest[code])
-    return {"closest by words": names[closest], "share": shares[closest], "of relative": relative}
+    closest_share = {"closest by words": names[closest], "share": shares[closest]}
+    return {**closest_share, "share, relative": relative}
 
 
 # %%
@@ -568,41 +590,44 @@ session.table(by_words.sort_values("share", ascending=False), caption="shared wo
 
 # %% [markdown]
 # Nearest by family and closest by words need not be the same language.
-# Names and digits are written alike in all languages of one script, so that even strangers share some forms;
-# a relative in another script shares none but digits.
+# Names and digits are often written alike in all languages of one script, so that even strangers share some forms;
+# a relative in another script shares hardly more than digits.
 
 # %%
-from hbt.suite.by_language import language_means, rank_correlation
+from hbt.suite.low_resource_tables import language_means, rank_correlation
 
-zero, full = (language_means(static[count], "to high-resource") for count in (0, last))
-parts = []
-for panel, score in (("mAP at K = 0", zero), (f"K = {last} minus K = 0", None)):
-    part = by_words[["language", "share"]].assign(panel=panel)
-    part["kinship"] = ["related" if world.is_related(c) else "unrelated" for c in part.language]
-    part["estimate"] = [zero[c] if score else full[c] - zero[c] for c in part.language]
-    parts.append(part)
-    rho, lowest, highest = rank_correlation(part.share.to_numpy(), part.estimate.to_numpy())
-    print(f"{panel}: Spearman {rho:+.2f} [{lowest:+.2f}, {highest:+.2f}], {len(part)} languages")
+share_of = by_words.set_index("language").share
+zero = pd.Series(language_means(static[0], "to high-resource"), name="estimate")
+zero = zero[share_of.index].rename_axis("language").reset_index()
+is_related = zero.language.map(world.is_related)
+zero["kinship"] = is_related.map({True: "related", False: "unrelated"})
+scatter = pd.concat(
+    [zero.assign(panel="mAP at K = 0"), first_panel.assign(panel=f"K = {last} minus K = 0")]
+)
+scatter["share"] = scatter.language.map(share_of)
+for panel, rows in scatter.groupby("panel", sort=False):
+    rho, low, high = rank_correlation(rows.share.to_numpy(), rows.estimate.to_numpy())
+    print(f"{panel}: Spearman {rho:+.2f} [{low:+.2f}, {high:+.2f}], {len(rows)} languages")
     session.record("overlap_correlation", rho, panel=panel)
 
 # %%
 from hbt.suite.language_plots import labelled_points
 
-top = by_words.loc[by_words.share.idxmax()]
+top = share_of.idxmax()
+score = zero.set_index("language").estimate[top]
 axes = {"x_label": "share of word forms", "value_label": "mAP to high-resource, or its change"}
 session.show(
-    labelled_points(pd.concat(parts), x="share", column="panel", **axes),
+    labelled_points(scatter, x="share", column="panel", **axes),
     "overlap",
     alt="Two scatter plots of low-resource languages by the share of their word forms that the "
     "closest high-resource language has: mAP at K = 0, and its change to the largest K. "
-    f"The largest share is {top.share:.2f} ({top.language}), mAP {zero[top.language]:.3f} at K = 0.",
+    f"The largest share is {share_of[top]:.2f} ({top}), with mAP {score:.3f} at K = 0.",
 )
 
 # %% [markdown]
 # **What to see.**
 # Left: do languages with more shared forms stand higher before any training?
 # Right: do they gain more or less when they come in?
-# (Where not all languages are in at the largest K, those that stay out are points of the right panel too.)
 # These are few languages, and several share their script, their family and their loan words at once:
 # a correlation here names a suspect, it proves no cause.
 # A single language at the far right can make a correlation; cover it with your hand and look again.
@@ -610,11 +635,12 @@ session.show(
 # ## 9. Which step does it?
 #
 # Three moments of the first seed: the encoder with random vectors, after pre-training, and after fine-tuning.
-# The random one is what shared tokens alone can do.
+# The random one is what shared tokens alone can do; below it lies chance, a ranking by lot.
 
 # %%
+untrained = settings.base.replace(seed=seeds[0], pretraining=None, training=None)
 moments = {
-    "random": lambda count: settings.base.replace(seed=seeds[0], pretraining=None, training=None),
+    "random": lambda count: untrained,
     "pre-trained": lambda count: settings.scaled(count, seeds[0]).replace(training=None),
     "fine-tuned": lambda count: settings.scaled(count, seeds[0]),
 }
@@ -634,6 +660,8 @@ for row in steps.itertuples():
     session.record("stage_mAP", row.estimate, moment=row.moment, K=row.K, group=row.group)
 shown = steps.pivot_table(index=["K", "group"], columns="moment", values="estimate", sort=False)
 session.table(shown.reset_index(), caption="mAP to high-resource, first seed")
+by_lot = float(np.mean(1 / np.arange(1, len(passage_rows) + 1)))
+print(f"by chance, one right passage among {len(passage_rows)}: {by_lot:.3f}")
 
 # %%
 words = "; ".join(
@@ -641,10 +669,10 @@ words = "; ".join(
     for row in steps[steps.K.eq(last)].itertuples()
 )
 session.show(
-    panels(steps, x="moment", column="panel", x_label="", value_label="mAP to high-resource"),
+    panels(steps, x="moment", column="panel", x_label="", value_label="mAP", share_y=True),
     "stages",
-    alt="mAP to high-resource at three moments, with random vectors, pre-trained and fine-tuned, "
-    f"one panel for K = 0 and one for the largest K, a line for each group: {words}.",
+    alt="mAP to high-resource with random vectors, pre-trained and fine-tuned, a panel for "
+    f"K = 0 and one for the largest K, a line for each group: {words}.",
 )
 
 # %% [markdown]
@@ -656,6 +684,8 @@ session.show(
 # that could pull the languages apart, or it could help, because shared tokens learn what matters in a passage.
 
 # %%
+from hbt.suite.tables import sentences
+
 told = "fine-tuned minus pre-trained, K ="
 by_tuning = change_table(
     {f"{told} {c}": (kept["fine-tuned"][c], kept["pre-trained"][c], c) for c in (0, last)},
@@ -674,18 +704,48 @@ for sentence in sentences(by_tuning[by_tuning.direction.eq("to high-resource")])
 # The next cell answers from the numbers of this run.
 
 # %%
+who = {
+    "high-resource": "high-resource languages, which share their steps",
+    "in, related": "low-resource languages that come in, with a relative",
+    "in, unrelated": "low-resource languages that come in, without a relative",
+    "out, related": "low-resource languages that stay out, with a relative",
+    "out, unrelated": "low-resource languages that stay out, without a relative",
+}
+
+# %%
+answers = {}
 for encoder, of_study in runs.items():
-    least, *_, most = of_study
-    change = {f"K = {most} minus K = {least}": (of_study[most], of_study[least], most)}
-    answer = change_table(change, world, seeds, settings.resamples)
-    answer = answer[answer.direction.eq("to high-resource")]
-    print(f"{encoder}:", *sentences(answer), sep="\n  ")
-    for row in answer.itertuples():
-        name = "gain_of_languages_in" if row.group.startswith("in,") else "cost_to_high_resource"
+    least, *more = of_study
+    ends = {
+        f"{encoder}, K = {count} minus K = {least}": (of_study[count], of_study[least], count)
+        for count in more
+    }
+    answer = change_table(ends, world, seeds, settings.resamples)
+    answers[encoder] = answer[answer.direction.eq("to high-resource")]
+    for change, rows in answers[encoder].groupby("change", sort=False):
+        print(f"{change}, mAP to high-resource, over {rows.over.iloc[0]}:")
+        for row in rows.itertuples():
+            told = f"{row.estimate:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
+            print(f"  {who[row.group]}: {told}, {row.verdict}")
+
+# %%
+for encoder, answer in answers.items():
+    for row in answer[answer.change.eq(answer.change.iloc[-1])].itertuples():
+        is_gain = row.group.startswith("in")
+        name = "gain_of_languages_in" if is_gain else "cost_to_high_resource"
         if not row.group.startswith("out"):
             session.record(name, row.estimate, encoder=encoder, group=row.group)
+if len(counts) > 2:  # is a place worth less when more languages have one?
+    had_place = to_high.change.eq(joining) & to_high.group.str.startswith("in")
+    print(*sentences(to_high[had_place]), sep="\n")
 
 # %% [markdown]
+# "higher" and "lower" say that the whole interval is on one side of zero, "no evidence" that it is not.
+# The first lines of each block are the price, the next ones the gain.
+# Lines with *stay out* are there where K leaves languages out.
+# The last sentences, where there are some, are of languages that were in at the smaller K already:
+# if they are below zero, a place is worth less when more languages have one.
+#
 # How far does the answer reach?
 #
 # - **Pre-training by translation ranking** gives every language its translations. XLM-R had none.

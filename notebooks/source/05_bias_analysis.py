@@ -269,7 +269,7 @@ print(f"at the right end, never fine-tuned on: {', '.join(world.unseen_languages
 # **What to see.**
 # Each point is a query language; the lines only guide the eye, and lower is less biased.
 # The axis is logarithmic: equal steps are equal factors.
-# A line that lies below another everywhere is less biased for every query language.
+# A line that lies below another everywhere is, by this measure, less biased for every query language.
 # Look at the right end: do the languages without fine-tuning data follow the others down?
 # BM25 finds hardly anything beyond names and numbers in another language, so the copies in other languages lie all over the pool.
 #
@@ -298,7 +298,7 @@ session.show(
 
 # %% [markdown]
 # **What to see.**
-# Each bar is the 95 % interval of a system's mean over query languages, the marker the mean itself (BM25 is too far to the right to be drawn here).
+# Each bar is the 95 % interval of a system's mean over query languages, the marker the mean itself (BM25 is left out, for the reason given below).
 # It is drawn over items, that is, over what other questions would have given; from five seeds on, over seeds as well.
 # Systems whose bars overlap may still differ beyond doubt, because both answered the same queries: so we compare them pairwise, query by query.
 
