@@ -128,7 +128,7 @@ def seed_points(systems: Mapping[float, Sequence[Experiment]]) -> pd.DataFrame:
 
 
 def short(differences: pd.DataFrame) -> pd.DataFrame:
-    """What `measured` returns for differences, for the eye: columns difference, measure, value and verdict."""
+    """What `measured` returns for differences, for the eye: difference, measure, value, verdict."""
     import pandas as pd
 
     rows = []

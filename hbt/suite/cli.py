@@ -58,7 +58,7 @@ def _add_notebooks(commands: argparse._SubParsersAction) -> None:
         "Exit status: 0 all is well, 1 a notebook failed, 2 bad input.",
     )
     run.add_argument("name", help="all, or a notebook's name or its beginning, such as 03")
-    run.add_argument("--profile", default="classroom", help="smoke, classroom, full or paper")
+    run.add_argument("--profile", default="classroom", help="smoke, classroom or full")
     run.add_argument("--data", default="village", help="village or real")
     run.add_argument("--data-dir", default="", metavar="DIR", help="folder with the real data")
     run.add_argument(

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from hbt.encoders import EncoderSettings
 from hbt.pretraining import PretrainingSettings
 from hbt.sampling import PlanSettings
-from hbt.suite.experiment import Experiment
+from hbt.suite.recipe import Experiment
+from hbt.suite.session import PROFILES
 from hbt.suite.worlds import WorldSettings, load_world
 from hbt.training import TrainingSettings
 from hbt.village import VillageSettings
 
-PROFILES = ("smoke", "classroom", "full")
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TENTHS = tuple(round(0.1 * tenth, 1) for tenth in range(11))
 SWEEPS = {  # profile, or profile and data: number of seeds, points of alpha, points of K

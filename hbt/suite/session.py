@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hbt.suite.profiles import Profile
     from hbt.suite.worlds import World
 
-PROFILES = ("smoke", "classroom", "full", "paper")
+PROFILES = ("smoke", "classroom", "full")
 DATA = ("village", "real")
 RECORDS_FILE = "records.jsonl"
 LONGEST_LIST = 64

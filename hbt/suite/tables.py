@@ -41,13 +41,25 @@ def unit_values(
     """
     frames = []
     for result in results:
-        frame = result.rank_distance if metric == RANK_DISTANCE else result.per_query
+        frame = result.rank_distance if metric == RANK_DISTANCE else _rows(result, metric, setting)
         if languages is not None:
             frame = frame[frame.query_language.isin(languages)]
         if passage_languages is not None:
             frame = frame[frame.passage_language.isin(passage_languages)]
         frames.append(frame)
     return from_per_query(frames, metric, setting)
+
+
+def _rows(result: Result, metric: str, setting: str) -> pd.DataFrame:
+    """What `from_per_query` needs of `Result.per_query`, which is too large to keep for each seed.
+
+    On XQuAD-R a whole table takes 16 MB, and a notebook compares a dozen of them.
+    """
+    import pandas as pd
+
+    columns = ["query", "cluster", "query_language", "setting", "passage_language", metric]
+    file = result.folder / "per_query.parquet"
+    return pd.read_parquet(file, columns=columns, filters=[("setting", "==", setting)])
 
 
 def interval_table(

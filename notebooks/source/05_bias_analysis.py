@@ -346,6 +346,7 @@ def tied(scores):
 shares = {name: tied(vectors[name][0][sample] @ vectors[name][1].T) for name in samplings}
 of_words = bm25_scores(benchmark)
 shares["BM25"] = tied(np.concatenate([of_words(range(row, row + 1)) for row in sample]))
+del vectors["X-Y"], of_words  # memory: what follows does not need them
 shuffled = (n_passages + 1) * (n_relevant - 1) / (n_relevant + 1)
 print(f"rank distance in a shuffled pool: {shuffled:,.0f}")
 for name, share in shares.items():
@@ -572,12 +573,12 @@ for meaning in on_map:
 # %%
 from sklearn.decomposition import PCA
 
-vectors["none"] = embeddings(systems["none"][0].experiment, benchmark)
 codes = [benchmark.languages[code] for code in benchmark.passage_language[on_map.ravel()]]
 meanings = np.repeat(np.arange(len(on_map)), n_relevant)
 for name, short in (("none", "none"), ("X-X-mono", "mono"), ("hybrid", "hybrid")):
+    _, passages = embeddings(systems[name][0].experiment, benchmark)
     pca = PCA(n_components=2)
-    points = pca.fit_transform(vectors[name][1][on_map.ravel()])
+    points = pca.fit_transform(passages[on_map.ravel()])
     kept = pca.explained_variance_ratio_.sum()
     alt = f"Two scatter plots of passage embeddings by {name}, first two principal components: by "
     alt += f"language, and with copies joined. The components keep {kept:.0%} of the variance."
@@ -608,7 +609,8 @@ def variance_shares(passages):
 # %%
 rows = []
 for name in ("none", *samplings):
-    language, meaning = variance_shares(vectors[name][1])
+    _, passages = embeddings(systems[name][0].experiment, benchmark)
+    language, meaning = variance_shares(passages)
     session.record("variance_by_language", language, system=name)
     rows.append((name, language, meaning, 1 - language - meaning))
 session.table(pd.DataFrame(rows, columns=["system", "language", "meaning", "rest"]))
