@@ -153,7 +153,7 @@ print(f"{len(items):,} items in {len(items.languages)} languages: {', '.join(ite
 print(make_plan("hybrid").describe())
 
 # %%
-from hbt.suite.alpha_study import kind_strip
+from hbt.suite.alpha_plots import kind_strip
 
 alphas = session.settings.alphas
 n_shown = min(50, base.steps)
@@ -281,30 +281,26 @@ models = run_all(
 print(f"{len(models)} models")
 
 # %%
-from hbt.suite.alpha_study import measured, seed_points
-from hbt.suite.tables import SETTINGS, interval_table
-
-draws = {"resamples": settings.resamples}
+from hbt.suite.alpha_study import intervals, measure, seed_points
 
 
 def read(runs):
-    """The results of a system, one for each seed; where a model is missing, it is trained."""
-    return [run(each) for each in runs]
+    """The scores of a system, by seed and question, from its results, one for each seed."""
+    return measure([run(each) for each in runs])
 
+
+scores = {alpha: read(runs) for alpha, runs in curve_runs.items()}
+curve = intervals(scores, settings.resamples, name="alpha")
+points = seed_points(curve, settings.seeds)
 
 # %%
-curve = [
-    measured(interval_table, {alpha: read(runs)}, **draws) for alpha, runs in curve_runs.items()
-]
-curve = pd.concat(curve, ignore_index=True).rename(columns={"system": "alpha"})
-points = seed_points(curve_runs)
 for row in curve.itertuples():
     session.record(row.metric, row.estimate, alpha=row.alpha, setting=row.setting)
 shown = curve.pivot_table(index="alpha", columns="panel", values="estimate", sort=False)
 session.table(shown.reset_index(), name="alpha", caption="means over languages and seeds")
 
 # %%
-from hbt.suite.alpha_study import panel_curves
+from hbt.suite.alpha_plots import panel_curves
 
 LOOK = {"x": "alpha", "panel": "panel", "x_label": "alpha: share of monolingual batches"}
 ends = curve[curve.alpha.isin([0.0, 1.0])].groupby("panel", sort=False).estimate.agg(list)
@@ -312,11 +308,9 @@ words = "; ".join(f"{panel} {low:.3f} and {high:.3f}" for panel, (low, high) in 
 session.show(
     panel_curves(curve, value_label="mean over languages", points=points, **LOOK),
     "alpha_curve",
-    alt="Four panels over alpha: mAP in the monolingual, cross-lingual and multilingual setting, "
-    f"and the rank distance. At alpha 0 and at alpha 1: {words}.",
+    alt=f"Four panels over alpha: mAP in three settings, rank distance. At alpha 0 and 1: {words}.",
 )
-n_seeds, over = len(settings.seeds), curve.over.iloc[0]
-print(f"crosses: single seeds, {n_seeds}; line: their mean; band: interval over {over}")
+print(f"crosses: single seeds; line: their mean; band: interval over {curve.over.iloc[0]}")
 
 # %% [markdown]
 # **What to see.**
@@ -340,25 +334,20 @@ for panel, rows in curve.groupby("panel", sort=False):
 # That is a **paired difference**, here each alpha minus alpha 0, which is X-Y.
 
 # %%
-from hbt.suite.tables import difference_table
+from hbt.suite.alpha_study import differences
 
-differences = []
-for alpha, runs in curve_runs.items():
-    systems = {f"alpha {alpha:g}": read(runs), "X-Y": read(curve_runs[0.0])}
-    pairs = [tuple(systems)]
-    differences.append(measured(difference_table, systems, pairs, **draws).assign(alpha=alpha))
-    del systems  # the scores of all queries take memory
-differences = pd.concat(differences, ignore_index=True)
+to_x_y = differences(scores, [(alpha, 0.0) for alpha in alphas], settings.resamples)
+to_x_y = to_x_y.rename(columns={"first": "alpha"})
+last = to_x_y[to_x_y.alpha.eq(1.0)]
+words = "; ".join(f"{row.panel} {row.estimate:+.3f}" for row in last.itertuples())
 
 # %%
-for panel, rows in differences[differences.alpha.gt(0)].groupby("panel", sort=False):
+for panel, rows in to_x_y[to_x_y.alpha.gt(0)].groupby("panel", sort=False):
     for verdict, group in rows.groupby("verdict"):
         where = ", ".join(f"{alpha:g}" for alpha in group.alpha)
         print(f"{panel} against X-Y: {verdict} at alpha {where}")
-last = differences[differences.alpha.eq(1.0)]
-words = "; ".join(f"{row.panel} {row.estimate:+.3f}" for row in last.itertuples())
 session.show(
-    panel_curves(differences, value_label="minus X-Y, paired", zero=True, **LOOK),
+    panel_curves(to_x_y, value_label="minus X-Y, paired", zero=True, **LOOK),
     "alpha_differences",
     alt="Four panels over alpha, paired differences to alpha 0 with intervals and a line at zero: "
     f"mAP in three settings and the rank distance. At alpha 1: {words}.",
@@ -378,7 +367,7 @@ session.show(
 # %%
 import ipywidgets
 
-from hbt.suite.alpha_study import image_html
+from hbt.suite.alpha_plots import image_html
 from hbt.suite.display import number_text
 
 
@@ -412,16 +401,11 @@ ipywidgets.VBox([slider, picture])
 
 # %%
 runs = {"hybrid": curve_runs[0.5], "X-Y": curve_runs[0.0], "X-X-mono": curve_runs[1.0]}
-
-
-def compare(*pairs):
-    """Paired differences of systems that `runs` has; results are read, used and let go."""
-    names = dict.fromkeys(name for pair in pairs for name in pair)
-    systems = {name: read(runs[name]) for name in names}
-    return measured(difference_table, systems, pairs, **draws)
-
-
-equal = compare(("hybrid", "X-Y"), ("hybrid", "X-X-mono"), ("X-Y", "X-X-mono"))
+scores |= {
+    name: scores[alpha] for name, alpha in (("hybrid", 0.5), ("X-Y", 0.0), ("X-X-mono", 1.0))
+}
+pairs = [("hybrid", "X-Y"), ("hybrid", "X-X-mono"), ("X-Y", "X-X-mono")]
+equal = differences(scores, pairs, settings.resamples)
 
 # %%
 from hbt.suite.tables import sentences
@@ -439,7 +423,7 @@ print(*sentences(equal[equal.metric.eq("mAP")]), sep="\n")
 print(*sentences(equal[equal.metric.eq("rank_distance")], digits=0), sep="\n")
 
 # %%
-from hbt.suite.alpha_study import difference_figure
+from hbt.suite.alpha_plots import difference_figure
 
 figure, words = difference_figure(equal)
 session.show(figure, "equal_steps", alt=words)
@@ -511,7 +495,8 @@ session.table(trained_on, caption="hybrid and its two parts, means over seeds")
 # %%
 from hbt.suite.alpha_study import short
 
-removed = compare(*(("hybrid", name) for name in parts))
+scores |= {name: read(runs[name]) for name in parts}
+removed = differences(scores, [("hybrid", name) for name in parts], settings.resamples)
 record(removed)
 session.table(short(removed), caption="what hybrid has over a part of it")
 figure, words = difference_figure(removed)
@@ -555,11 +540,9 @@ for row in budgets.itertuples(index=False, name=None):
     session.record("examples", row[-1], system=row[0], kind="cross-lingual")
 
 # %%
-longer = compare(
-    ("hybrid ×2", "X-Y"),
-    ("hybrid ×2", "X-Y ×2"),
-    ("X-Y ×2", "X-Y"),
-)
+scores |= {name: read(runs[name]) for name in ("hybrid ×2", "X-Y ×2")}
+pairs = [("hybrid ×2", "X-Y"), ("hybrid ×2", "X-Y ×2"), ("X-Y ×2", "X-Y")]
+longer = differences(scores, pairs, settings.resamples)
 record(longer)
 session.table(short(longer), caption="differences, paired")
 figure, words = difference_figure(longer)
@@ -601,18 +584,12 @@ paper: LaBSE on MLQA-R,multilingual,.5504,.5755,.5785
 # %%
 import io
 
+from hbt.suite.alpha_study import beside
+
 published = pd.read_csv(io.StringIO(PAPER))
-ours = curve[curve.metric.eq("mAP")].pivot_table(
-    index="setting", columns="alpha", values="estimate"
-)
-ours = ours.rename(columns={1.0: "X-X-mono", 0.0: "X-Y", 0.5: "hybrid"}).loc[list(SETTINGS)]
 test = session.world.benchmark("test").name
-ours = ours.reset_index().assign(system=f"ours: static on {test}")
-beside = pd.concat([published, ours])[list(published.columns)]
-baselines = ("X-Y", "X-X-mono")
-for baseline in baselines:
-    beside[f"hybrid − {baseline}"] = [f"{gap:+.4f}" for gap in beside.hybrid - beside[baseline]]
-session.table(beside, caption="mAP: the paper's and ours")
+table = beside(published, curve, f"ours: static on {test}")
+session.table(table, caption="mAP: the paper's and ours")
 
 # %% [markdown]
 # The heights are not to be compared: other data, other encoders, other pools.
@@ -630,6 +607,9 @@ for row in gap.itertuples():
     session.record("difference_of_a_seed", row.value, **labels)
 
 # %%
+from hbt.suite.tables import SETTINGS
+
+n_seeds = len(settings.seeds)
 paper_gap = (published.hybrid - published["X-Y"]).groupby(published.setting).agg(["min", "max"])
 for setting in SETTINGS:
     of_seeds = by_seed.loc[f"{setting} mAP", 0.0]
@@ -723,16 +703,18 @@ for alpha in [each for each in alphas if each < 1]:
 #
 # `session.world.unseen_languages` are evaluated but not in the fine-tuning data.
 # Does hybrid minus X-Y differ for queries in them?
-# `difference_table` takes `languages=`, the query languages to keep.
+# `hbt.suite.tables.difference_table` takes `languages=`, the query languages to keep.
 #
 # <details><summary>Hint</summary>
-# `compare` shows how the systems are read.
+# `run` gives the result of an experiment, and `runs` holds the experiments of each system.
 # Call `difference_table` twice, with the unseen languages and with `items.languages`.
 # </details>
 # <details><summary>Solution</summary>
 #
 # ```python
-# systems = {name: read(runs[name]) for name in ("hybrid", "X-Y")}
+# from hbt.suite.tables import difference_table
+#
+# systems = {name: [run(each) for each in runs[name]] for name in ("hybrid", "X-Y")}
 # for languages in (items.languages, session.world.unseen_languages):
 #     print(*languages)
 #     table = difference_table(systems, [("hybrid", "X-Y")], languages=languages)
@@ -787,7 +769,9 @@ for name, difference, setting in (
 # %%
 words = {"higher": "better than", "lower": "worse than", "no evidence": "not told apart from"}
 for setting in SETTINGS:
-    verdicts = {name: everything.verdict[f"hybrid minus {name}", setting] for name in baselines}
+    verdicts = {
+        name: everything.verdict[f"hybrid minus {name}", setting] for name in ("X-Y", "X-X-mono")
+    }
     said = " and ".join(f"{words[verdict]} {name}" for name, verdict in verdicts.items())
     print(f"{setting} mAP, at equal steps: hybrid is {said}")
 
