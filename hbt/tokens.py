@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")  # ids 0 to 4; the first four as XLM-R
-_CHUNK = 4096  # texts that are tokenised at a time
+_CHUNK = 1024  # texts that are tokenised at a time
 _KEEP = 2**26  # bytes of token ids that are kept for the next training
 _kept: dict[str, Tokens] = {}
 _BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import platform
+import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -80,6 +83,19 @@ def _number_in(path: str) -> int | None:
         return int(Path(path).read_text())
     except (OSError, ValueError):
         return None
+
+
+def give_back_memory() -> None:
+    """Give what the process has freed back to the system, where it does not do so by itself.
+
+    On Linux, glibc keeps what was freed in between to use it again. After some trainings in one
+    notebook that is a quarter of the process, which counts against its limit.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in musl
+        if trim is not None:
+            trim(0)
 
 
 def calibration_seconds(repeats: int = 7) -> float:

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hbt.suite.machine import give_back_memory
+
 SEAL = "stage.json"
 _sound: set[Path] = set()  # folders whose seal this process has already checked
 
@@ -104,6 +106,7 @@ def obtain(stage: Stage, make: Callable[[Path], None], cache: Path | None = None
         partial.rename(folder)
         _sound.add(folder)
         _log(stage, "made", seconds)
+    give_back_memory()
     return folder
 
 
