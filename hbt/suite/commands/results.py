@@ -1,0 +1,40 @@
+"""`hbt results`: the tables of a profile, as committed in results/."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from hbt.suite.commands import FINE
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the command's parser."""
+    results = commands.add_parser(
+        "results", help="make the tables of a profile, as committed in results/"
+    )
+    results.add_argument("--profile", default="full", help="smoke, classroom or full")
+    results.add_argument("--data", default="village", help="village or real")
+    results.add_argument("--data-dir", default="", metavar="DIR", help="folder with the real data")
+    results.add_argument("--seed", default=0, type=int, help="the first of the seeds")
+    results.add_argument(
+        "--encoder", default="static", choices=("static", "transformer"), help="default: static"
+    )
+    results.add_argument("--out", type=Path, required=True, metavar="DIR")
+    results.set_defaults(run=_results)
+
+
+def _results(options: argparse.Namespace) -> int:
+    from hbt.suite.profiles import profile_settings
+    from hbt.suite.results import write_results
+
+    profile = profile_settings(options.profile, options.data, options.data_dir, options.seed)
+    if options.encoder == "transformer":
+        profile = profile.of_transformer()
+    command = options.command_line
+    if options.data_dir:
+        command = command.replace(shlex.quote(options.data_dir), "DATA_DIR")
+    for path in write_results(profile, options.out, command):
+        print(path)
+    return FINE
