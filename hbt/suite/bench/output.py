@@ -1,0 +1,52 @@
+"""What all measurements share: the clock, the option `--json`, and how a result is written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def best_of(repeats: int, work: Callable[[], object]) -> float:
+    """Seconds of the fastest of some runs: what else the machine does can only add to a run."""
+    fastest = float("inf")
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        fastest = min(fastest, time.perf_counter() - started)
+    return fastest
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--json FILE`."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result to this file")
+
+
+def report(result: Mapping[str, Any], text: str, options: argparse.Namespace) -> int:
+    """Print the text, write the result with its command to the file of `--json`; returns 0.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
+    print(text)
+    if options.json is not None:
+        write_json({"command": options.command_line, **result}, options.json)
+    return 0
+
+
+def write_json(result: Mapping[str, Any], target: Path) -> None:
+    """Write a result as JSON, whole or not at all.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
+    partial = target.with_name(target.name + ".partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise ValueError(f"{target}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,16 @@
+"""`hbt bench`: measure speed and memory beside other packages."""
+
+from __future__ import annotations
+
+import argparse
+from types import ModuleType
+
+MEASUREMENTS: tuple[ModuleType, ...] = ()  # modules of hbt.suite.bench, in the order of the help
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the command's parser, with one action for each measurement."""
+    parent = commands.add_parser("bench", help="measure speed and memory beside other packages")
+    actions = parent.add_subparsers(required=True, metavar="NAME")
+    for measurement in MEASUREMENTS:
+        measurement.add(actions)
