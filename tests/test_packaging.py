@@ -122,7 +122,8 @@ def test_every_declared_package_is_pinned_exactly() -> None:
 def test_what_is_installed_is_what_is_pinned() -> None:
     """Follow the declared packages through what they ask for, and compare each with its pin."""
     wanted = {canonicalize_name(pin.name): pin for pin in pins() if applies(pin)}
-    todo = [(r.name, tuple(r.extras)) for r in declared() if applies(r)]
+    # the extra `bench` is not part of the set-up; what is shared with it is in another extra too
+    todo = [(r.name, tuple(r.extras)) for r in declared("bench") if applies(r)]
     seen: set[tuple[str, tuple[str, ...]]] = set()
     differing = []
     while todo:
