@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hbt.random_streams import LARGEST_BOUND, bounded
+from hbt.random_streams import LARGEST_BOUND
 
 if TYPE_CHECKING:
     from hbt.corpus import ParallelItems
@@ -239,25 +239,6 @@ class ItemLayout:
         groups = np.flatnonzero(keep)
         ends = np.cumsum(self.group_size[groups])
         return Stream(ends, self.group_ends[groups] - ends)
-
-    def draw_with_pair(
-        self,
-        source: int,
-        query_language: np.ndarray,
-        passage_language: np.ndarray,
-        words: np.ndarray,
-    ) -> np.ndarray:
-        """int64 (n,): for each language pair a slot, uniform among the source's items that have it.
-
-        Takes three arrays of n; costs time and memory in n * groups of the source.
-        """
-        groups = np.flatnonzero(self.group_source == source)
-        has = self.group_has[groups]
-        has_pair = has[:, query_language] & has[:, passage_language]  # (n_groups, n)
-        ends = np.cumsum(self.group_size[groups, None] * has_pair, axis=0)
-        positions = bounded(words, ends[-1])
-        row = (ends <= positions).sum(axis=0)
-        return self.group_ends[groups[row]] - ends[row, np.arange(len(row))] + positions
 
     # Counts
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hbt.layout import ANY, ItemLayout
+from hbt.pair_draws import PairDraws
 from hbt.passes import Passes
 from hbt.plan_settings import CROSS_LINGUAL, MIXED, MONOLINGUAL, SAMPLINGS, PlanSettings
 from hbt.random_streams import Purpose, bounded, random_words
@@ -125,11 +126,15 @@ class Plan:
         self._streams = join([streams_of_kind(layout, settings, kind) for kind in kinds])
         self._schedule = Schedule(settings.seed, self._streams, kinds)
         self._passes = Passes(layout, self._streams, settings.batch_size, settings.seed)
-        self._pairs = {}  # of the streams whose examples draw their pair before the item
+        # of the streams whose examples draw their pair before the item
+        self._pairs: dict[int, np.ndarray] = {}
+        self._pair_draws: dict[int, PairDraws] = {}
         if settings.pair_before_item:
             for stream in np.flatnonzero(self._streams.kind == CROSS_LINGUAL):
-                found, _ = layout.items_per_pair(int(self._streams.source[stream]))
+                source = int(self._streams.source[stream])
+                found, _ = layout.items_per_pair(source)
                 self._pairs[int(stream)] = np.argwhere(found)  # (n_pairs, 2)
+                self._pair_draws[int(stream)] = PairDraws(layout, source)
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
@@ -200,8 +205,7 @@ class Plan:
     ) -> np.ndarray:
         if stream in self._pairs:
             pairs = self._pairs[stream][bounded(language_words, len(self._pairs[stream]))]
-            source = int(self._streams.source[stream])
-            return self.layout.draw_with_pair(source, pairs[:, 0], pairs[:, 1], item_words)
+            return self._pair_draws[stream](pairs[:, 0], pairs[:, 1], item_words)
         items = self._streams.items(stream, self.layout)
         return items(bounded(item_words, int(self._streams.size[stream])))
 

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chisquare
 
 from hbt.corpus import ParallelItems
 from hbt.layout import ANY, ItemLayout
-from hbt.random_streams import Purpose, random_words
 
 AVAILABLE = np.array(
     [
@@ -92,15 +90,6 @@ def test_passages_follow_the_items() -> None:
         [9, 8, 9, 7, 6, 5][item] for item in layout.items(slots)
     ]
     assert small().passages(slots).tolist() == slots.tolist()
-
-
-def test_draws_with_a_pair_are_uniform_among_the_items_that_have_it() -> None:
-    layout = small()
-    words = random_words(0, Purpose.DRAW, 3000)
-    pairs = np.tile([[1, 2], [2, 0], [1, 0]], (1000, 1))
-    items = layout.items(layout.draw_with_pair(0, pairs[:, 0], pairs[:, 1], words))
-    assert set(items[1::3].tolist()) == set(items[2::3].tolist()) == {4}
-    assert chisquare(np.bincount(items[0::3], minlength=5)[3:]).pvalue > 1e-3
 
 
 def test_groups_that_lie_in_order_need_no_list_of_items() -> None:
