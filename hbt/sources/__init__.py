@@ -7,6 +7,8 @@ Bad files raise `hbt.corpus.CorpusError` with one sentence that names the file.
 
 from __future__ import annotations
 
+from hbt.sources.beir import read_beir, write_beir
+from hbt.sources.embeddings import read_embeddings
 from hbt.sources.lareqa import (
     MLQA_R,
     XQUAD_R,
@@ -24,7 +26,9 @@ from hbt.sources.ntrex import (
     read_ntrex,
 )
 from hbt.sources.overlap import Overlap, check_overlap, words
+from hbt.sources.runs import Run, read_run, write_run
 from hbt.sources.training_items import MLQA_R_OVERLAPS, mlqa_r_items, overlapping_paragraphs
+from hbt.sources.trec import id_lines, read_trec, write_trec
 from hbt.sources.windows import ntrex_benchmark, ntrex_items, split_documents
 
 __all__ = [
@@ -35,7 +39,9 @@ __all__ = [
     "LareqaSet",
     "Overlap",
     "Paragraph",
+    "Run",
     "check_overlap",
+    "id_lines",
     "lareqa_benchmark",
     "mlqa_r_items",
     "ntrex_benchmark",
@@ -43,10 +49,17 @@ __all__ = [
     "ntrex_language_names",
     "ntrex_low_resource",
     "overlapping_paragraphs",
+    "read_beir",
+    "read_embeddings",
     "read_mlqa_r",
     "read_ntrex",
     "read_paragraphs",
+    "read_run",
+    "read_trec",
     "read_xquad_r",
     "split_documents",
     "words",
+    "write_beir",
+    "write_run",
+    "write_trec",
 ]

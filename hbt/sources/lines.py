@@ -1,0 +1,116 @@
+"""Files of one record a line, read as they come and written whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hbt.corpus import CorpusError
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 file, plain or gzip by its .gz ending, with their numbers from 1.
+
+    A line ends at a line feed and nowhere else (texts may hold other separators); lines of blanks
+    are left out.
+
+    Raises:
+        CorpusError: the file cannot be read, is cut off, is no gzip file or is not UTF-8.
+    """
+    number = 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                line = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
+                if line.strip():
+                    yield number, line
+    except EOFError:
+        raise CorpusError(f"{path} is cut off: its gzip stream has no end") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise CorpusError(f"{path} is not a sound gzip file ({error})") from None
+    except UnicodeDecodeError:
+        raise CorpusError(f"{path}, line {number} is not UTF-8 text") from None
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read ({error.strerror or error})") from None
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The JSON object of each line, with the place to name in an error.
+
+    Raises:
+        CorpusError: as `numbered_lines`, or a line is no JSON object.
+    """
+    for number, line in numbered_lines(path):
+        place = f"{path}, line {number}"
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise CorpusError(f"{place} is not JSON: {error.msg}") from None
+        except RecursionError:
+            raise CorpusError(f"{place} is not JSON: it is nested too deeply") from None
+        if not isinstance(record, dict):
+            raise CorpusError(f"{place}: an object was expected, not {type(record).__name__}")
+        yield place, record
+
+
+def write_json_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write each record as a line of JSON, characters as they are."""
+    write_lines(path, (json.dumps(record, ensure_ascii=False) for record in records))
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines that end with a line feed on every system."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+@contextmanager
+def new_folder(target: str | Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `target` when all went well and is taken away otherwise.
+
+    Raises:
+        CorpusError: `target` is there and not an empty folder, or cannot be written.
+    """
+    target = Path(target)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise CorpusError(f"{target} is already there; name a new folder")
+    partial = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.partial-", dir=target.parent))
+        partial.chmod(0o755)
+        yield partial
+        if target.exists():
+            target.rmdir()
+        partial.rename(target)
+    except OSError as error:
+        raise CorpusError(f"{target} cannot be written ({error.strerror or error})") from None
+    finally:
+        if partial is not None and partial.exists():
+            shutil.rmtree(partial)
+
+
+@contextmanager
+def new_file(target: str | Path) -> Iterator[Path]:
+    """A name to write under, which becomes `target` when all went well.
+
+    Raises:
+        CorpusError: `target` cannot be written.
+    """
+    target = Path(target)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(target)
+    except OSError as error:
+        raise CorpusError(f"{target} cannot be written ({error.strerror or error})") from None
+    finally:
+        partial.unlink(missing_ok=True)
