@@ -89,6 +89,22 @@ def test_alpha_zero_is_the_stage_of_x_y(cache: Path, systems: dict[str, list[Res
     assert model_folder(zero) != model_folder(BASE)
 
 
+def test_alpha_one_takes_up_an_interrupted_x_x_mono(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share a stage, so either must be able to go on where the other was stopped."""
+    from hbt.training import _Run
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    mono = BASE.replace(sampling="X-X-mono", seed=5)
+    with monkeypatch.context() as patch:
+        patch.setattr(_Run, "go", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model_folder(mono)
+    one = model_folder(BASE.replace(sampling="hybrid", alpha=1.0, seed=5))
+    assert one == model_folder(mono)
+
+
 def test_another_seed_gives_another_model(systems: dict[str, list[Result]]) -> None:
     first, second = systems["hybrid"]
     assert first.folder != second.folder

@@ -22,6 +22,7 @@ from hbt.corpus import Benchmark
 from hbt.suite.recipe import (
     VERSIONS,
     Experiment,
+    canonical,
     model_stage,
     pretraining_stage,
     tokenizer_stage,
@@ -205,8 +206,9 @@ def _finetune(experiment: Experiment, world: World, folder: Path) -> None:
     from hbt.training import finetune
 
     model = load(_pretrained(experiment, world) / "model")
-    plan = dataclasses.replace(experiment.training.plan, seed=experiment.seed)
-    settings = dataclasses.replace(experiment.training, plan=plan, seed=experiment.seed)
+    training = canonical(experiment.training)
+    plan = dataclasses.replace(training.plan, seed=experiment.seed)
+    settings = dataclasses.replace(training, plan=plan, seed=experiment.seed)
     finetune(model, world.training, settings, folder)
 
 

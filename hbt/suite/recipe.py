@@ -96,15 +96,18 @@ def model_stage(experiment: Experiment, world: World) -> Stage:
         return parent
     fields = {
         "parent": parent.key,
-        "training": _canonical(experiment.training),
+        "training": canonical(experiment.training),
         "items": world.training.digest(),
         "seed": experiment.seed,
     }
     return Stage("finetuning", VERSIONS["finetuning"], fields)
 
 
-def _canonical(training: TrainingSettings) -> TrainingSettings:
-    """Samplings that draw the very same batches share their stage: alpha 1 and 0 are baselines."""
+def canonical(training: TrainingSettings) -> TrainingSettings:
+    """Samplings that draw the very same batches share their stage: alpha 1 and 0 are baselines.
+
+    What a stage holds must be made with these settings, so that one name can resume another's work.
+    """
     alpha = {"X-X-mono": 1.0, "X-Y": 0.0}.get(training.plan.sampling)
     if alpha is None:
         return training
