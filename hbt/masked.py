@@ -22,7 +22,7 @@ from hbt.corpus import ParallelText
 from hbt.encoders import load, save
 from hbt.masked_text import MaskedText
 from hbt.pretraining import PretrainingSettings
-from hbt.training import MODEL, claim, weights_digest
+from hbt.training_folder import MODEL, claim, weights_digest
 from hbt.training_log import (
     DIGEST_LENGTH,
     LOG,

@@ -25,6 +25,7 @@ from hbt.tokens import tokenise_columns
 
 if TYPE_CHECKING:
     from hbt.corpus import ParallelItems
+    from hbt.training import TrainingSettings
 
 WEIGHTS = "weights.pt"
 COMPLETE = "complete"  # written last into a checkpoint; without it the checkpoint is not used
@@ -76,7 +77,8 @@ class PlanTrainer(SentenceTransformerTrainer):
     """Sentence-transformers' trainer over `Examples`, with a batch sampler of packed indices.
 
     Attributes:
-        losses: the loss of every step of this process's own examples, scalars on the device.
+        losses: the loss of every step since `take_losses`, of this process's own examples, scalars
+            on the device.
     """
 
     def __init__(
@@ -114,6 +116,17 @@ class PlanTrainer(SentenceTransformerTrainer):
         self.losses.append((result[0] if return_outputs else result).detach())
         return result
 
+    def take_losses(self) -> list[float]:
+        """The mean over the processes of the loss of every step since the last time.
+
+        All processes have to ask at the same step.
+        """
+        losses, self.losses = self.losses, []
+        if not losses:
+            return []
+        mean = self.accelerator.reduce(torch.stack(losses), reduction="mean")
+        return mean.tolist()
+
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """No model card: the callback would tokenise a sample of the data just to describe it."""
 
@@ -138,36 +151,40 @@ class Progress(TrainerCallback):
 
     Args:
         description: what the line says first; None for no line.
-        start, steps: the first step to make, and the number of all.
-        on_checkpoint: called with the folder of a checkpoint whose other files are all written.
+        start: the first step to make.
+        settings: say how many there are in all, and how many the weights change with.
+        on_checkpoint: called by every process with the folder of a checkpoint, after it has written
+            its other files there.
     """
 
     def __init__(
         self,
         description: str | None,
         start: int,
-        steps: int,
+        settings: TrainingSettings,
         on_checkpoint: Callable[[Path], None],
     ) -> None:
         self.bar = tqdm(
             desc=description,
             initial=start,
-            total=steps,
+            total=settings.steps,
             unit="step",
             disable=description is None,
             mininterval=1,
         )
+        self.accumulation = settings.accumulation
         self.on_checkpoint = on_checkpoint
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """One step more on the line."""
-        self.bar.update()
+        """The steps behind a change of the weights, on the line."""
+        self.bar.update(self.accumulation)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the checkpoint as complete, after all else."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        self.on_checkpoint(folder)
+        # the losses that this exchanges come from processes whose files are written
         if state.is_world_process_zero:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            self.on_checkpoint(folder)
             (folder / COMPLETE).touch()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -176,7 +193,7 @@ class Progress(TrainerCallback):
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path | None, int]:
-    """The last complete checkpoint in a folder and its number of steps; None and 0 without one."""
+    """The last complete checkpoint in a folder and its weight changes; None and 0 without one."""
     found = [(int(path.parent.name.split("-")[1]), path) for path in folder.glob(f"*/{COMPLETE}")]
     if not found:
         return None, 0

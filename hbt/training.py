@@ -6,13 +6,13 @@ newest complete checkpoint, with the batches that the plan gives from there on, 
 the same machine with the same number of threads.
 
 Under torchrun or accelerate launch each process takes its slice of every batch of the plan and
-gathers the negatives of the others; the first process writes, and logs the loss of its own slice.
+gathers the negatives of the others; the first process writes, and logs the mean of their losses,
+which is the loss of the whole batch.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import shutil
 import time
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from hbt.corpus import ParallelItems
 from hbt.sampling import ItemLayout, Plan, PlanBatchSampler, PlanSettings
+from hbt.training_folder import CHECKPOINTS, LAYOUT, MODEL, claim, weights_digest, write_layout
 from hbt.training_log import (
     DIGEST_LENGTH,
     LOG,
@@ -31,15 +32,14 @@ from hbt.training_log import (
     as_columns,
     cut_steps,
     peak_memory_mb,
-    write_json,
 )
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-MODEL = "model"
-_CHECKPOINTS = "checkpoints"
-_SETTINGS = "settings.json"
+# An experiment's stages are named without fields marked so while they have their default: folders
+# made before such a field came stay valid.
+LATER = {"later": True}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class TrainingSettings:
 
     Attributes:
         plan: what goes into the batches; its batch size is the global one.
-        steps: batches drawn from the plan.
+        steps: batches drawn from the plan, a multiple of `accumulation`.
         learning_rate: at its peak; the paper's 3e-5 is for XLM-R and LaBSE, encoders from scratch
             need far more (a small transformer about 0.001).
         warm_up: share of the steps in which the learning rate rises linearly from 0; it falls
@@ -57,8 +57,13 @@ class TrainingSettings:
         max_gradient_norm: gradients longer than this are shortened to it; 0 for never.
         scale, symmetric: of the loss, see `hbt.losses`.
         precision: "float32" or "bfloat16" (mixed: weights stay in float32).
-        checkpoint_every: steps between checkpoints to resume from; 0 for none.
+        checkpoint_every: steps between checkpoints to resume from, a multiple of `accumulation`;
+            0 for none.
         seed: of dropout. What goes into the batches has its own seed, in `plan`.
+        accumulation: batches of the plan whose gradients are averaged before the weights change.
+            Passages of one batch are no negatives of another's queries.
+        mini_batch: texts embedded at a time, in each process, with cached gradients (see
+            `hbt.losses.CachedMaskedInfoNCELoss`); 0 for the whole batch at once.
     """
 
     plan: PlanSettings = field(default_factory=PlanSettings)
@@ -72,12 +77,25 @@ class TrainingSettings:
     precision: str = "float32"
     checkpoint_every: int = 0
     seed: int = 0
+    accumulation: int = field(default=1, metadata=LATER)
+    mini_batch: int = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision {self.precision!r} is neither 'float32' nor 'bfloat16'")
         if self.steps < 1:
             raise ValueError(f"steps is {self.steps}, at least 1 is needed")
+        if self.accumulation < 1 or self.mini_batch < 0:
+            raise ValueError(
+                f"accumulation is {self.accumulation} and mini_batch {self.mini_batch}: "
+                "at least 1 and 0 are needed"
+            )
+        for name in ("steps", "checkpoint_every"):
+            if getattr(self, name) % self.accumulation:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, no multiple of accumulation, "
+                    f"{self.accumulation}"
+                )
 
 
 def finetune(
@@ -120,8 +138,11 @@ def finetune(
         "plan": Plan(settings.plan, layout).arguments(),
     }
     arguments = _arguments(model, settings, folder)
+    later = {item.name: item.default for item in dataclasses.fields(settings) if item.metadata}
     with arguments.main_process_first(local=False):
-        claim(folder, identity, resume or arguments.process_index > 0)
+        claim(folder, identity, resume or arguments.process_index > 0, later)
+        if not (folder / LAYOUT).exists():
+            write_layout(layout, folder)
     if (folder / LOG).exists():
         from hbt.encoders import load
 
@@ -140,12 +161,13 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     arguments = SentenceTransformerTrainingArguments(
-        output_dir=str(folder / _CHECKPOINTS),
-        max_steps=settings.steps,
+        output_dir=str(folder / CHECKPOINTS),
+        max_steps=settings.steps // settings.accumulation,
+        gradient_accumulation_steps=settings.accumulation,
         per_device_train_batch_size=settings.plan.batch_size,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="linear",
-        warmup_steps=round(settings.warm_up * settings.steps),
+        warmup_steps=round(settings.warm_up * (settings.steps // settings.accumulation)),
         optim="adamw_torch_fused",
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_gradient_norm,
@@ -153,7 +175,7 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
         seed=settings.seed,
         use_cpu=model.device.type == "cpu",
         save_strategy="steps" if settings.checkpoint_every else "no",
-        save_steps=settings.checkpoint_every or settings.steps,
+        save_steps=(settings.checkpoint_every or settings.steps) // settings.accumulation,
         save_total_limit=2,
         ignore_data_skip=True,  # the plan starts where the checkpoint ends
         logging_strategy="no",
@@ -163,45 +185,6 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
     )
     arguments.per_device_train_batch_size //= arguments.world_size
     return arguments
-
-
-def weights_digest(model: SentenceTransformer) -> str:
-    """sha256 of all weights; training that is taken up again must start from the same ones."""
-    total = hashlib.sha256()
-    for name, values in model.state_dict().items():
-        total.update(name.encode() + values.detach().cpu().float().numpy().tobytes())
-    return total.hexdigest()
-
-
-def claim(folder: Path, identity: dict[str, Any], resume: bool) -> None:
-    """Make the folder ready for this training; refuse to continue another one.
-
-    Raises:
-        ValueError: the folder holds a training whose identity differs.
-    """
-    if not resume and folder.exists():
-        for name in (LOG, STEPS, _SETTINGS):
-            (folder / name).unlink(missing_ok=True)
-        for name in (MODEL, _CHECKPOINTS):
-            shutil.rmtree(folder / name, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / _SETTINGS).exists():
-        held = _flat(json.loads((folder / _SETTINGS).read_text(encoding="utf-8")))
-        for name, value in _flat(json.loads(json.dumps(identity))).items():
-            if held.get(name) != value:
-                raise ValueError(
-                    f"{folder} holds a training with {name} {held.get(name)!r}, not {value!r}: "
-                    "take another folder, or begin anew with resume=False"
-                )
-        return
-    write_json(folder / _SETTINGS, identity)
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
 
 
 class _Run:
@@ -222,7 +205,8 @@ class _Run:
         self.started = time.perf_counter()
         self.model, self.settings, self.folder = model, settings, folder
         self.arguments, self.first_process = arguments, arguments.process_index == 0
-        self.checkpoint, self.start = newest_checkpoint(folder / _CHECKPOINTS)
+        self.checkpoint, updates = newest_checkpoint(folder / CHECKPOINTS)
+        self.start = updates * settings.accumulation
         self.plan, self.replay = Plan(settings.plan, layout), Plan(settings.plan, layout)
         self.trainer = self._trainer(items, progress)
         self.rows = cut_steps(folder / STEPS, self.start, write=self.first_process)
@@ -234,7 +218,6 @@ class _Run:
     def _trainer(self, items: ParallelItems, progress: str | None) -> Any:
         from transformers import PrinterCallback
 
-        from hbt.losses import MaskedInfoNCELoss
         from hbt.trainer import Examples, PlanTrainer, Progress
 
         settings, arguments = self.settings, self.arguments
@@ -244,11 +227,20 @@ class _Run:
             args=arguments,
             examples=Examples(self.model, items),
             batches=PlanBatchSampler(self.plan, settings.steps, self.start, rank, world),
-            loss=MaskedInfoNCELoss(self.model, settings.scale, settings.symmetric, world > 1),
-            callbacks=[Progress(progress, self.start, settings.steps, self._on_checkpoint)],
+            loss=self._loss(gather=world > 1),
+            callbacks=[Progress(progress, self.start, settings, self._on_checkpoint)],
         )
         trainer.remove_callback(PrinterCallback)
         return trainer
+
+    def _loss(self, gather: bool) -> Any:
+        from hbt.losses import CachedMaskedInfoNCELoss, MaskedInfoNCELoss
+
+        settings = self.settings
+        rest = (settings.scale, settings.symmetric, gather)
+        if settings.mini_batch:
+            return CachedMaskedInfoNCELoss(self.model, settings.mini_batch, *rest)
+        return MaskedInfoNCELoss(self.model, *rest)
 
     def go(self, identity: dict[str, Any]) -> TrainingLog:
         """Train to the end and leave the finished folder."""
@@ -262,13 +254,15 @@ class _Run:
         if self.first_process:
             save(self.model, self.folder / MODEL)
             log.write(self.folder, identity)
-            shutil.rmtree(self.folder / _CHECKPOINTS, ignore_errors=True)
+            shutil.rmtree(self.folder / CHECKPOINTS, ignore_errors=True)
         self.trainer.accelerator.wait_for_everyone()
         return log
 
     def _on_checkpoint(self, folder: Path) -> None:
+        """Called by all processes, when all files of the checkpoint but the log are written."""
         self._append_steps()
-        self._log().write(folder, {})
+        if self.first_process:
+            self._log().write(folder, {})
 
     def _log(self) -> TrainingLog:
         return TrainingLog(
@@ -280,12 +274,11 @@ class _Run:
         )
 
     def _append_steps(self) -> None:
-        """Write down the steps since the last time."""
+        """Write down the steps since the last time; all processes together."""
         first = len(self.rows)
-        losses, self.trainer.losses = self.trainer.losses, []
-        for step, loss in enumerate(losses, first):
+        for step, loss in enumerate(self.trainer.take_losses(), first):
             batch = self.replay(step)
             digest = batch.digest()[:DIGEST_LENGTH]
-            self.rows.append((batch.kind, batch.source, float(loss), digest))
+            self.rows.append((batch.kind, batch.source, loss, digest))
         if self.first_process:
             append_steps(self.folder / STEPS, first, self.rows[first:])

@@ -94,12 +94,24 @@ def _line(step: int, row: Row) -> str:
     return f"{step}\t{kind}\t{source}\t{loss:.9g}\t{digest}\n"
 
 
-def read_steps(path: Path) -> list[Row]:
-    """All rows of a `steps.tsv`."""
+def read_steps(path: Path, steps: int | None = None) -> list[Row]:
+    """The rows of a `steps.tsv`, or those of the first steps; a line cut short is none.
+
+    Raises:
+        ValueError: a line is no row, or is not of its step.
+    """
+    content = path.read_text(encoding="utf-8")
+    lines = content[: content.rfind("\n") + 1].splitlines()[1:]
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-        _, kind, source, loss, digest = line.split("\t")
-        rows.append((kind, int(source), float(loss), digest))
+    for number, line in enumerate(lines[:steps]):
+        try:
+            step, kind, source, loss, digest = line.split("\t")
+            row = (kind, int(source), float(loss), digest)
+        except ValueError:
+            raise ValueError(f"{path}: line {number + 2} is no row of a step: {line!r}") from None
+        if step != str(number):
+            raise ValueError(f"{path}: line {number + 2} is of step {step}, not of {number}")
+        rows.append(row)
     return rows
 
 
@@ -111,7 +123,7 @@ def append_steps(path: Path, first: int, rows: list[Row]) -> None:
 
 def cut_steps(path: Path, steps: int, write: bool = True) -> list[Row]:
     """The rows of the first steps, those before a checkpoint; cuts the file to them if asked to."""
-    rows = read_steps(path)[:steps] if steps else []
+    rows = read_steps(path, steps) if steps else []
     if not write:
         return rows
     content = "step\tkind\tsource\tloss\tdigest\n" + "".join(map(_line, range(steps), rows))

@@ -35,11 +35,19 @@ def cache_directory() -> Path:
 def plain(value: Any) -> Any:
     """A value as JSON writes it: dataclasses become dictionaries, tuples become lists.
 
+    A field of a dataclass that is marked as "later" in its metadata is left out while it has its
+    default, so that stages made before it came keep their names.
+
     Raises:
         TypeError: the value holds something that has no plain form; the message names its type.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        fields = {item: getattr(value, item.name) for item in dataclasses.fields(value)}
+        return {
+            item.name: plain(held)
+            for item, held in fields.items()
+            if not (item.metadata.get("later") and held == item.default)
+        }
     if isinstance(value, dict):
         return {str(key): plain(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, list | tuple):
