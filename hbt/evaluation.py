@@ -184,7 +184,10 @@ def _tables(
     import pandas as pd
 
     n_languages = len(benchmark.languages)
-    names = np.array([*benchmark.languages, MULTILINGUAL_POOL], dtype=object)
+    # taken by number from a few strings: made from an array of strings they would cost more time
+    # than all metrics together
+    names = pd.array([*benchmark.languages, MULTILINGUAL_POOL], dtype="str")
+    settings = pd.array(SETTINGS, dtype="str")
     query_language = benchmark.query_language[pools.query]
     setting = np.where(
         pools.language == n_languages, 2, np.where(pools.language == query_language, 0, 1)
@@ -196,9 +199,9 @@ def _tables(
             "query": query,
             "item": benchmark.query_item[query],
             "cluster": benchmark.query_cluster[query],
-            "query_language": names[query_language[order]],
-            "setting": np.array(SETTINGS, dtype=object)[setting[order]],
-            "passage_language": names[pools.language[order]],
+            "query_language": names.take(query_language[order]),
+            "setting": settings.take(setting[order]),
+            "passage_language": names.take(pools.language[order]),
             **{name: score[order] for name, score in values.items()},
         }
     )

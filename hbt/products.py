@@ -5,12 +5,16 @@ with torch 2.13 on a CPU, rows computed one, two, three or five at a time differ
 computed 64 at a time. So the product is always made in blocks of one height, which depends on the
 size of the pool alone, the last one filled up with zeros. Passages with the same embedding get the
 same column, copied, so that their scores tie exactly in whatever place of a block they stand.
+
+Where whole rows would leave room for few queries in a block, the pool is cut into parts.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,10 +31,14 @@ BLOCK_SCORES = 2**25
 BLOCK_ROWS = 512
 """Queries in one product where the pool is not too large for it."""
 
+LEAST_ROWS = 64
+"""A pool that leaves room for fewer queries in a product is cut into parts."""
+
 COPY_BYTES = 2**28
 """Up to this size the passages are copied into the order of the columns, padding included.
 
-Larger pools are multiplied where they are, language by language, unless their languages mix.
+Larger pools are multiplied where they are, language by language; if their languages mix, they are
+cut into parts of at most this size.
 """
 
 
@@ -39,32 +47,85 @@ def block_rows(layout: Layout) -> int:
     return max(1, min(BLOCK_ROWS, BLOCK_SCORES // layout.width))
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Passages, of which some have the same embedding.
+
+    Attributes:
+        passages: float32 array (n_passages, dimension).
+        copy_of: int64 array (n_passages,), the first passage with the same embedding.
+    """
+
+    passages: np.ndarray
+    copy_of: np.ndarray
+
+    @staticmethod
+    def of(passages: np.ndarray) -> Pool:
+        """The pool of these embeddings."""
+        return Pool(passages, first_equal(passages))
+
+    def parts(self, whole: Layout) -> list[np.ndarray]:
+        """Rows of the passages that are multiplied together, rising; copies stay together.
+
+        Args:
+            whole: the columns that all passages would have.
+        """
+        dimension, n_languages = self.passages.shape[1], len(whole.begin)
+        fits = block_rows(whole) >= min(LEAST_ROWS, BLOCK_ROWS)
+        if fits and (self.passages.nbytes <= COPY_BYTES or not _languages_mix(whole)):
+            return [np.arange(len(self.passages))]
+        # room for the padding of each language and of the row
+        columns = BLOCK_SCORES // BLOCK_ROWS - 8 * n_languages - 16
+        size = max(1, min(columns, COPY_BYTES // (4 * dimension)))
+        order = np.argsort(self.copy_of, kind="stable")
+        starts = np.flatnonzero(np.diff(self.copy_of[order], prepend=-1))  # of distinct passages
+        cuts = [0]
+        while len(order) - cuts[-1] > size:
+            fitting = starts[np.searchsorted(starts, cuts[-1] + size, side="right") - 1]
+            if fitting == cuts[-1]:  # more copies of one passage than fit: the next distinct one
+                following = np.searchsorted(starts, fitting, side="right")
+                if following == len(starts):
+                    break
+                fitting = starts[following]
+            cuts.append(int(fitting))
+        return [np.sort(part) for part in np.split(order, cuts[1:])]
+
+
 class Products:
-    """Fills tiles with the inner products of queries and passages.
+    """Fills tiles with the inner products of queries and some of the passages.
 
     Args:
         queries: float32 array (n_queries, dimension).
-        passages: float32 array (n_passages, dimension).
-        layout: which passage stands in which column.
+        pool: the passages.
+        rows: int64 array, rising; the passages that are multiplied.
+        layout: which of these passages stands in which column.
         device: where passages and tiles are.
     """
 
     def __init__(
-        self, queries: np.ndarray, passages: np.ndarray, layout: Layout, device: torch.device
+        self,
+        queries: np.ndarray,
+        pool: Pool,
+        rows: np.ndarray,
+        layout: Layout,
+        device: torch.device,
     ) -> None:
         import torch
 
-        column = layout.column
-        repeated, first = repeated_rows(passages)
-        self.repeated = torch.from_numpy(column[repeated]).to(device)
-        self.first = torch.from_numpy(column[first]).to(device)
-        self.padding = torch.from_numpy(np.flatnonzero(layout.passage < 0)).to(device)
-        self.runs = neighbours(column)
-        if passages.nbytes <= COPY_BYTES or len(self.runs) > 2 * len(layout.begin):
+        first = np.searchsorted(rows, pool.copy_of[rows])
+        copies = np.flatnonzero(first != np.arange(len(rows)))
+        self.copies = torch.from_numpy(layout.column[copies]).to(device)
+        self.first = torch.from_numpy(layout.column[first[copies]]).to(device)
+        padding = np.flatnonzero(layout.passage < 0)
+        self.padding = torch.from_numpy(padding).to(device)
+        self.runs = neighbours(layout.column)
+        passages = pool.passages
+        if len(rows) < len(passages) or passages.nbytes <= COPY_BYTES:
             # one product of whole rows is a good deal faster than one per language
-            pool = np.zeros((layout.width, passages.shape[1]), dtype=np.float32)
-            pool[column] = passages
-            passages, self.runs = pool, [(0, layout.width, 0)]
+            chosen = rows[layout.passage]
+            passages = passages.take(chosen, axis=0)
+            passages[padding] = 0
+            self.runs = [(0, layout.width, 0)]
         self.queries = queries
         self.passages = torch.from_numpy(passages).to(device)
         self.block = torch.zeros((block_rows(layout), queries.shape[1]))
@@ -80,8 +141,8 @@ class Products:
             columns = scores[:, start : start + end - begin]
             torch.mm(block, self.passages[begin:end].T, out=columns)
         scores[:, self.padding] = -torch.inf
-        if len(self.repeated):
-            scores[:, self.repeated] = scores[:, self.first]
+        if len(self.copies):
+            scores[:, self.copies] = scores[:, self.first]
 
 
 def neighbours(column: np.ndarray) -> list[tuple[int, int, int]]:
@@ -91,18 +152,25 @@ def neighbours(column: np.ndarray) -> list[tuple[int, int, int]]:
     return [(int(b), int(e), int(column[b])) for b, e in zip(begins, ends, strict=True)]
 
 
-def repeated_rows(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows equal to an earlier row, and the first row that each is equal to."""
-    # only rows whose first value occurs twice need to be compared as a whole
-    _, group, size = np.unique(embeddings[:, 0], return_inverse=True, return_counts=True)
+def _languages_mix(layout: Layout) -> bool:
+    return int(np.count_nonzero(np.diff(layout.column) != 1)) >= 2 * len(layout.begin)
+
+
+def first_equal(embeddings: np.ndarray) -> np.ndarray:
+    """For each row the first row that is equal to it: int64 array (n_rows,)."""
+    # only rows that agree in a few numbers need to be compared as a whole
+    n_rows, dimension = embeddings.shape
+    bits = embeddings.view(np.uint32)
+    sketch = np.zeros(n_rows, dtype=np.uint64)
+    for column in np.unique(np.linspace(0, dimension - 1, 8).astype(int)):
+        sketch = sketch * np.uint64(0x9E3779B97F4A7C15) + bits[:, column]
+    _, group, size = np.unique(sketch, return_inverse=True, return_counts=True)
     first: dict[bytes, int] = {}
-    repeated = []
+    found = np.arange(n_rows)
     for row in np.flatnonzero(size[group] > 1):
-        earlier = first.setdefault(embeddings[row].tobytes(), int(row))
-        if earlier != row:
-            repeated.append((int(row), earlier))
-    pairs = np.array(repeated, dtype=np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+        key = hashlib.sha256(embeddings[row].tobytes()).digest()
+        found[row] = first.setdefault(key, int(row))
+    return found
 
 
 def checked(embeddings: np.ndarray, n_rows: int, name: str) -> np.ndarray:

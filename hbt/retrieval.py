@@ -5,14 +5,17 @@ pass over the score matrix, a tile (a block of queries by all passages) at a tim
 relevant passage how many passages of each language score higher or tie. The counts give its rank in
 the pool of its own language, in the pool of all languages and in any pool between.
 
-Scores are float32 and the same to the last bit whatever the tile size (see `hbt.products`).
+Scores are float32 and the same to the last bit whatever the tile size (see `hbt.products`). A pool
+too large for tiles of whole rows is cut into parts, and two passes are made over them: the first
+takes down the relevant passages' scores, the second counts. Memory beyond the embeddings and the
+result stays below 500 MB, but for 40 bytes or so for each passage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,17 +23,21 @@ import numpy as np
 from hbt.corpus import Benchmark
 from hbt.counting import (
     Layout,
+    Threads,
     TileCounts,
     TilePairs,
-    count_in_numpy,
-    count_in_torch,
+    form_of,
     make_layout,
+    tie_places,
 )
-from hbt.products import Products, block_rows, checked, full_precision
+from hbt.products import Pool, Products, block_rows, checked, full_precision
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+Fill = Callable[[range, "Tensor"], None]
+"""Writes the scores of a range of queries into the first rows of a tile."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ def count(
     top_k: int = 10,
     tile: int | None = None,
     device: str | None = None,
+    kernel: str = "auto",
 ) -> Counts:
     """Count over the inner products of the embeddings.
 
@@ -78,9 +86,12 @@ def count(
         tile: queries counted at a time; by default as many as one product has, at most 512 and
             at most 128 MiB of scores. Memory and speed depend on it, no rank does.
         device: "cpu" (the default) or a torch device such as "cuda".
+        kernel: how to count on the CPU: "numba", "numpy", or "auto" for numba where it is
+            installed and there is enough to count. No rank depends on it.
 
     Raises:
-        ValueError: embeddings are not finite, or their shape does not fit.
+        ValueError: embeddings are not finite, their shape does not fit, or the kernel is unknown
+            or not installed.
     """
     import torch
 
@@ -91,10 +102,21 @@ def count(
             f"{benchmark.name}: query_embeddings have dimension {queries.shape[1]}, "
             f"passage_embeddings {passages.shape[1]}"
         )
-    layout, target = _layout_of(benchmark), torch.device(device or "cpu")
-    products = Products(queries, passages, layout, target)
-    with full_precision():
-        return _count_tiles(benchmark, layout, products, top_k, tile, target)
+    sweep = _Sweep.of(benchmark, top_k, tile, torch.device(device or "cpu"), kernel)
+    pool, whole = Pool.of(passages), sweep.layout()
+    parts = pool.parts(whole)
+
+    def opened(rows: np.ndarray) -> tuple[Layout, Fill]:
+        layout = whole if len(parts) == 1 else sweep.layout(rows)
+        return layout, Products(queries, pool, rows, layout, sweep.device)
+
+    with full_precision(), Threads(torch.get_num_threads()) as threads:
+        if len(parts) > 1:
+            for rows in parts:
+                sweep.gather(rows, *opened(rows))
+        for rows in parts:
+            sweep.count(rows, *opened(rows), threads)
+    return sweep.counts()
 
 
 def count_from_scores(
@@ -103,6 +125,7 @@ def count_from_scores(
     *,
     top_k: int = 10,
     tile: int | None = None,
+    kernel: str = "auto",
 ) -> Counts:
     """Count over scores of any origin, BM25's for one.
 
@@ -112,13 +135,15 @@ def count_from_scores(
             compared as float32.
         top_k: as in `count`.
         tile: as in `count`.
+        kernel: as in `count`.
 
     Raises:
         ValueError: a block of scores is not finite or has another shape.
     """
     import torch
 
-    layout = _layout_of(benchmark)
+    sweep = _Sweep.of(benchmark, top_k, tile, torch.device("cpu"), kernel)
+    layout = sweep.layout()
 
     def fill(rows: range, tile_scores: Tensor) -> None:
         block = np.asarray(scores(rows), dtype=np.float32)
@@ -133,111 +158,151 @@ def count_from_scores(
             raise ValueError(f"{benchmark.name}: the scores of query {query!r} are not all finite")
         tile_scores.numpy()[: len(rows), layout.column] = block
 
-    return _count_tiles(benchmark, layout, fill, top_k, tile, torch.device("cpu"))
+    with Threads(torch.get_num_threads()) as threads:
+        sweep.count(np.arange(len(layout.column)), layout, fill, threads)
+    return sweep.counts()
 
 
-def _count_tiles(
-    benchmark: Benchmark,
-    layout: Layout,
-    fill: Callable[[range, Tensor], None],
-    top_k: int,
-    tile: int | None,
-    device: torch.device,
-) -> Counts:
-    """The pass itself: `fill` writes the scores of a range of queries into the rows of a tile."""
-    import torch
+@dataclass(frozen=True)
+class _Sweep:
+    """What is known of each query and each relevant passage while the tiles go by.
 
-    n_queries, n_passages = len(benchmark.query_texts), len(benchmark.passage_texts)
-    n_pairs, k = len(benchmark.relevant_query), min(top_k, n_passages)
-    if k < 1 or (tile is not None and tile < 1):
-        raise ValueError(f"{benchmark.name}: top_k is {top_k}, tile {tile}; both begin at 1")
-    higher, tied, earlier = (
-        np.zeros((n_pairs, len(benchmark.languages)), dtype=np.int64) for _ in range(3)
-    )
-    top_passage = np.zeros((n_queries, k), dtype=np.int64)
-    top_score = np.zeros((n_queries, k), dtype=np.float32)
-    height = block_rows(layout)
-    tile = tile or height
-    held = -(-tile // height) * height  # whole blocks
-    scores = torch.full((held, layout.width), -torch.inf, device=device)
-    threads = torch.get_num_threads()
-    workers = ThreadPoolExecutor(threads) if threads > 1 and device.type == "cpu" else None
-    try:
+    Attributes:
+        benchmark, tile, device: as given.
+        form: the module that counts (see `hbt.counting`).
+        tie_place: int32 array (n_passages,), places among equal scores.
+        relevant_score: float32 array (n_pairs,); NaN where not known yet.
+        found: the counts so far.
+        top_score, top_place, top_passage: arrays (n_queries, k), the first passages so far.
+    """
+
+    benchmark: Benchmark
+    tile: int | None
+    device: torch.device
+    form: ModuleType
+    tie_place: np.ndarray
+    relevant_score: np.ndarray
+    found: TileCounts
+    top_score: np.ndarray
+    top_place: np.ndarray
+    top_passage: np.ndarray
+
+    @staticmethod
+    def of(
+        benchmark: Benchmark, top_k: int, tile: int | None, device: torch.device, kernel: str
+    ) -> _Sweep:
+        """Nothing counted yet; arguments are checked."""
+        n_queries, n_passages = len(benchmark.query_texts), len(benchmark.passage_texts)
+        if not n_passages:
+            raise ValueError(f"{benchmark.name} has no passages")
+        if top_k < 1 or (tile is not None and tile < 1):
+            raise ValueError(f"{benchmark.name}: top_k is {top_k}, tile {tile}; both begin at 1")
+        n_pairs, shape = len(benchmark.relevant_query), (n_queries, min(top_k, n_passages))
+        return _Sweep(
+            benchmark,
+            tile,
+            device,
+            form_of(kernel, device, float(n_pairs) * n_passages),
+            tie_places(benchmark.passage_ids),
+            np.full(n_pairs, np.nan, dtype=np.float32),
+            TileCounts.zeros(n_pairs, len(benchmark.languages)),
+            np.full(shape, -np.inf, dtype=np.float32),
+            np.full(shape, np.iinfo(np.int32).max, dtype=np.int32),
+            np.full(shape, -1, dtype=np.int64),
+        )
+
+    def layout(self, rows: np.ndarray | slice = slice(None)) -> Layout:
+        """Columns for these passages."""
+        languages = self.benchmark.passage_language[rows]
+        return make_layout(languages, self.tie_place[rows], len(self.benchmark.languages))
+
+    def gather(self, rows: np.ndarray, layout: Layout, fill: Fill) -> None:
+        """First pass: take down the relevant scores among these passages."""
+        inside = np.isin(self.benchmark.relevant_passage, rows)
+        needed = np.zeros(len(self.benchmark.query_texts), dtype=bool)
+        needed[self.benchmark.relevant_query[inside]] = True
+        for queries, scores in self._tiles(layout, fill, needed):
+            self._take_down(queries, scores, rows, layout)
+
+    def count(self, rows: np.ndarray, layout: Layout, fill: Fill, threads: Threads) -> None:
+        """Second pass, or the only one: count these passages."""
+        alone = len(rows) == len(self.tie_place)
+        for queries, scores in self._tiles(layout, fill):
+            columns, values = self.form.top_k(
+                scores, min(self.top_score.shape[1], len(rows)), layout, threads
+            )
+            self._keep_first(queries, rows[layout.passage[columns]], values, alone)
+            pairs = self._take_down(queries, scores, rows, layout)
+            here = self._pairs_of(queries)
+            self.found.add(here, self.form.count_tile(scores, pairs, layout, threads))
+
+    def counts(self) -> Counts:
+        """The result."""
+        return Counts(
+            relevant_query=self.benchmark.relevant_query,
+            relevant_passage=self.benchmark.relevant_passage,
+            grade=self.benchmark.grade,
+            before=self.found.higher + self.found.earlier,
+            higher=self.found.higher,
+            tied=self.found.tied,
+            top_k_passage=self.top_passage,
+            top_k_score=self.top_score,
+        )
+
+    def _tiles(
+        self, layout: Layout, fill: Fill, needed: np.ndarray | None = None
+    ) -> Iterator[tuple[range, Tensor]]:
+        """Queries and their scores, a tile at a time; without `needed` for all queries."""
+        import torch
+
+        n_queries, height = len(self.benchmark.query_texts), block_rows(layout)
+        tile = self.tile or height
+        held = -(-tile // height) * height  # whole blocks
+        scores = torch.full((held, layout.width), -torch.inf, device=self.device)
         for start in range(0, n_queries, held):
             stop = min(start + held, n_queries)
+            if needed is not None and not needed[start:stop].any():
+                continue
             for row in range(start, stop, height):
                 fill(range(row, min(row + height, stop)), scores[row - start :][:height])
             for row in range(start, stop, tile):
-                rows = range(row, min(row + tile, stop))
-                part = scores[row - start : rows.stop - start]
-                top_passage[row : rows.stop], top_score[row : rows.stop] = _top_k(part, k, layout)
-                here = slice(*np.searchsorted(benchmark.relevant_query, (row, rows.stop)))
-                pairs = _pairs_of(benchmark, layout, here, row, part)
-                counts = _count_tile(part, pairs, layout, workers, threads)
-                higher[here], tied[here], earlier[here] = counts.higher, counts.tied, counts.earlier
-    finally:
-        if workers:
-            workers.shutdown()
-    return Counts(
-        relevant_query=benchmark.relevant_query,
-        relevant_passage=benchmark.relevant_passage,
-        grade=benchmark.grade,
-        before=higher + earlier,
-        higher=higher,
-        tied=tied,
-        top_k_passage=top_passage,
-        top_k_score=top_score,
-    )
+                end = min(row + tile, stop)
+                yield range(row, end), scores[row - start : end - start]
 
+    def _pairs_of(self, queries: range) -> slice:
+        ends = np.searchsorted(self.benchmark.relevant_query, (queries.start, queries.stop))
+        return slice(*map(int, ends))
 
-def _count_tile(
-    scores: Tensor, pairs: TilePairs, layout: Layout, workers: Executor | None, threads: int
-) -> TileCounts:
-    if scores.device.type == "cpu":
-        return count_in_numpy(scores.numpy(), pairs, layout, workers, threads)
-    return count_in_torch(scores, pairs, layout)
+    def _take_down(
+        self, queries: range, scores: Tensor, rows: np.ndarray, layout: Layout
+    ) -> TilePairs:
+        """The pairs of these queries; the scores that the tile has are taken from it."""
+        import torch
 
+        here = self._pairs_of(queries)
+        row = np.asarray(self.benchmark.relevant_query[here], dtype=np.int64) - queries.start
+        passage = self.benchmark.relevant_passage[here]
+        at = np.minimum(np.searchsorted(rows, passage), len(rows) - 1)
+        inside = np.flatnonzero(rows[at] == passage)
+        columns = torch.from_numpy(layout.column[at[inside]]).to(scores.device)
+        taken = scores[torch.from_numpy(row[inside]).to(scores.device), columns]
+        self.relevant_score[here][inside] = taken.cpu().numpy()
+        own = np.full(len(row), -1, dtype=np.int64)
+        own[inside] = self.benchmark.passage_language[passage[inside]]
+        return TilePairs(row, self.relevant_score[here], own, self.tie_place[passage])
 
-def _pairs_of(
-    benchmark: Benchmark, layout: Layout, here: slice, first_query: int, scores: Tensor
-) -> TilePairs:
-    """The relevance pairs `here`, whose queries are the rows of the tile."""
-    import torch
-
-    row = np.asarray(benchmark.relevant_query[here], dtype=np.int64) - first_query
-    passage = benchmark.relevant_passage[here]
-    column = layout.column[passage]
-    device = scores.device
-    score = scores[torch.from_numpy(row).to(device), torch.from_numpy(column).to(device)]
-    return TilePairs(
-        row=row,
-        slot=np.arange(len(row)) - np.searchsorted(row, row),
-        score=score.cpu().numpy(),
-        language=benchmark.passage_language[passage],
-        tie_position=layout.tie_position[column],
-    )
-
-
-def _top_k(scores: Tensor, k: int, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """First k passages of each row in trec order, with their scores: two arrays (n_rows, k)."""
-    import torch
-
-    more = min(k + 1, layout.width)  # one more, to see a tie at the edge
-    values, columns = (part.cpu().numpy() for part in torch.topk(scores, more, dim=1))
-    chosen = columns[:, :k].copy()
-    for row in np.flatnonzero((values[:, 1:] == values[:, :-1]).any(axis=1)):
-        line, edge = scores[row].cpu().numpy(), values[row, k - 1]
-        above, at_edge = np.flatnonzero(line > edge), np.flatnonzero(line == edge)
-        open_places = k - len(above)
-        if open_places < len(at_edge):
-            positions = layout.tie_position[at_edge]
-            at_edge = at_edge[np.argpartition(positions, open_places - 1)[:open_places]]
-        found = np.concatenate([above, at_edge])
-        chosen[row] = found[np.lexsort((layout.tie_position[found], -line[found]))]
-    return layout.passage[chosen], values[:, :k]
-
-
-def _layout_of(benchmark: Benchmark) -> Layout:
-    if not len(benchmark.passage_texts):
-        raise ValueError(f"{benchmark.name} has no passages")
-    return make_layout(benchmark.passage_language, benchmark.passage_ids, len(benchmark.languages))
+    def _keep_first(
+        self, queries: range, passage: np.ndarray, score: np.ndarray, alone: bool
+    ) -> None:
+        """Merge the first passages of a tile, arrays (n_queries, k or fewer), into the lists."""
+        here, k = slice(queries.start, queries.stop), self.top_score.shape[1]
+        place = self.tie_place[passage]
+        if not alone:
+            passage = np.concatenate([self.top_passage[here], passage], axis=1)
+            score = np.concatenate([self.top_score[here], score], axis=1)
+            place = np.concatenate([self.top_place[here], place], axis=1)
+            order = np.lexsort((place, -score), axis=1)[:, :k]
+            passage, score, place = (
+                np.take_along_axis(part, order, axis=1) for part in (passage, score, place)
+            )
+        self.top_passage[here], self.top_score[here], self.top_place[here] = passage, score, place
