@@ -97,6 +97,7 @@ def test_alpha_one_takes_up_an_interrupted_x_x_mono(monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     mono = BASE.replace(sampling="X-X-mono", seed=5)
+    model_folder(dataclasses.replace(mono, training=None))  # only fine-tuning is interrupted
     with monkeypatch.context() as patch:
         patch.setattr(_Run, "go", interrupt)
         with pytest.raises(KeyboardInterrupt):
