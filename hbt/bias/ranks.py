@@ -36,6 +36,12 @@ def tied_share(counts: Counts) -> float:
     return float((counts.tied.sum(axis=1) > 0).mean())
 
 
+def ties_of_queries(benchmark: Benchmark, counts: Counts) -> np.ndarray:
+    """The same for each query: float64 (n_queries,), NaN without a relevant passage."""
+    tied = counts.tied.sum(axis=1) > 0
+    return mean_of(tied, counts.relevant_query, len(benchmark.query_texts))
+
+
 def own_language(benchmark: Benchmark, counts: Counts) -> np.ndarray:
     """Is the relevant passage in the language of its query? bool (n_relevant,)."""
     passage_language = benchmark.passage_language[counts.relevant_passage]
