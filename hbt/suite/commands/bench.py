@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
-MEASUREMENTS: tuple[ModuleType, ...] = ()  # modules of hbt.suite.bench, in the order of the help
+from hbt.suite.bench import search
+
+MEASUREMENTS: tuple[ModuleType, ...] = (
+    search,
+)  # modules of hbt.suite.bench, in the order of the help
 
 
 def add(commands: argparse._SubParsersAction) -> None:
