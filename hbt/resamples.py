@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hbt.units import UnitValues
-
-MINIMUM_SEEDS = 5
-"""With fewer seeds no interval over seeds is given: it would be mostly made up."""
+from hbt.variances import MINIMUM_SEEDS, variances
 
 _BLOCK = 500  # resamples in one matrix product; keeps memory small
 
@@ -53,12 +51,14 @@ class Resamples:
         drawn_seeds: float64 (n_resamples, n_seeds), how often each seed is drawn, or None with
             fewer than `MINIMUM_SEEDS` seeds.
         n_units: int64 (n,); the units that have a query for this mean.
+        once: float64 (n,); `hbt.variances.Variances.once`.
     """
 
     points: np.ndarray
     by_units: np.ndarray
     drawn_seeds: np.ndarray | None
     n_units: np.ndarray
+    once: np.ndarray
 
     @property
     def over(self) -> str:
@@ -68,14 +68,12 @@ class Resamples:
     def drawn(self, level: float | np.ndarray, widen: bool = True) -> np.ndarray:
         """The resampled means, widened for intervals of that level: float64 (n, n_resamples)."""
         estimate = self.points.mean(axis=0)[:, None]
-        factor = _widening(self.n_units, level, widen)
-        means = estimate + factor[:, None] * (self.by_units - estimate)
+        means = _widening(self.n_units, level, widen) * (self.by_units - estimate)
         if self.drawn_seeds is not None:
             n_seeds = len(self.points)
-            centred = (self.points - estimate.T).T
-            factor = np.broadcast_to(_widening(n_seeds, level, widen), len(centred))
-            means += factor[:, None] * (centred @ self.drawn_seeds.T / n_seeds)
-        return means
+            by_seeds = (self.points.T - estimate) @ self.drawn_seeds.T / n_seeds
+            means += _widening(n_seeds, level, widen) * by_seeds
+        return estimate + (self.once[:, None] if widen else 1) * means
 
     def intervals(self, level: float = 0.95, widen: bool = True) -> list[Interval]:
         """The percentile interval of each mean; see `interval`.
@@ -159,22 +157,20 @@ def draw(
     """
     if n_resamples < 1:
         raise ValueError(f"resamples must be at least 1, not {n_resamples}")
-    starts = np.flatnonzero(np.diff(measure, prepend=-1))
-    n_units = (np.add.reduceat(counts, starts, axis=1) > 0).sum(axis=0)
-    if n_units.min() < 2:
+    spread = variances(values, counts, measure)
+    if spread.n_units.min() < 2:
         raise ValueError(
-            f"measure {int(np.argmin(n_units))} has queries in one unit only, and one unit cannot "
-            "be resampled: at least two items or clusters are needed"
+            f"measure {int(np.argmin(spread.n_units))} has queries in one unit only, and one unit "
+            "cannot be resampled: at least two items or clusters are needed"
         )
     cell_means = (values * counts).sum(axis=1) / counts.sum(axis=0)
-    n_cells = np.bincount(measure)
-    points = np.add.reduceat(cell_means, starts, axis=1) / n_cells
+    starts = np.flatnonzero(np.diff(measure, prepend=-1))
+    points = np.add.reduceat(cell_means, starts, axis=1) / np.bincount(measure)
     random = np.random.default_rng(seed)
     by_units = _by_units(values.mean(axis=0) * counts, counts, measure, n_resamples, random)
-    n_seeds = len(values)
-    seeds_too = n_seeds >= MINIMUM_SEEDS
-    drawn_seeds = draw_counts(random, n_resamples, n_seeds) if seeds_too else None
-    return Resamples(points, by_units, drawn_seeds, n_units)
+    seeds_too = len(values) >= MINIMUM_SEEDS
+    drawn_seeds = _draw_counts(random, n_resamples, len(values)) if seeds_too else None
+    return Resamples(points, by_units, drawn_seeds, spread.n_units, spread.once)
 
 
 def _by_units(
@@ -195,7 +191,7 @@ def _by_units(
     starts = np.flatnonzero(np.diff(of_measure, prepend=-1))
     means = np.empty((len(starts), n_resamples))
     for start in range(0, n_resamples, _BLOCK):
-        drawn = draw_counts(random, min(_BLOCK, n_resamples - start), len(sums))
+        drawn = _draw_counts(random, min(_BLOCK, n_resamples - start), len(sums))
         divisors = (drawn @ patterns.T)[:, of_pattern]  # (n_drawn, n_groups)
         filled = divisors > 0
         parts = drawn @ sums / np.where(filled, divisors, 1)  # zero where not filled
@@ -206,7 +202,7 @@ def _by_units(
     return means
 
 
-def draw_counts(random: np.random.Generator, rows: int, n: int) -> np.ndarray:
+def _draw_counts(random: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """How often each of n things comes in n draws with replacement: float64 (rows, n)."""
     drawn = random.integers(0, n, (rows, n)) + n * np.arange(rows)[:, None]
     return np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(float)
@@ -219,10 +215,11 @@ def check_level(level: float) -> None:
 
 
 def _widening(n: int | np.ndarray, level: float | np.ndarray, widen: bool) -> np.ndarray:
+    """What n draws with replacement spread too little: float64 (1 or n, 1)."""
     if not widen:
-        return np.ones(np.shape(n))
+        return np.ones((1, 1))
     from scipy import stats
 
     upper = (1 + np.asarray(level)) / 2
-    n = np.asarray(n)
-    return np.sqrt(n / (n - 1)) * stats.t.ppf(upper, n - 1) / stats.norm.ppf(upper)
+    factor = np.sqrt(n / (n - 1)) * stats.t.ppf(upper, n - 1) / stats.norm.ppf(upper)
+    return np.atleast_1d(factor)[:, None]

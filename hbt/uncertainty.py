@@ -5,10 +5,10 @@ resample draws both anew, each once. Questions on one paragraph are no independe
 are drawn together, as one unit.
 
 The two draws are added up: what other units do to the mean over all seeds, and what other seeds do
-to the mean over all units. The pigeonhole bootstrap (Owen 2007, Annals of Applied Statistics 1)
-takes the drawn seeds on the drawn units instead; that counts the noise that is peculiar to a seed
-and a question three times, here it is counted twice, so that intervals err to the safe side where
-that noise is all there is, but by less.
+to the mean over all units. So the noise that is peculiar to a seed and a question is counted twice
+(three times by the pigeonhole bootstrap of Owen 2007, Annals of Applied Statistics 1, which takes
+the drawn seeds on the drawn units), and intervals are narrowed by what it adds the second time
+(`hbt.variances`). How often they hold the truth is measured in docs/uncertainty.md.
 
 Tests are in `hbt.significance`, tables of many systems in `hbt.comparisons`.
 """
@@ -19,15 +19,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hbt.resamples import (
-    MINIMUM_SEEDS,
-    Interval,
-    Resamples,
-    check_level,
-    checked,
-    draw,
-)
+from hbt.resamples import Interval, Resamples, check_level, checked, draw
 from hbt.units import UnitTable, UnitValues, from_per_query, gather
+from hbt.variances import MINIMUM_SEEDS
 
 __all__ = [
     "MINIMUM_SEEDS",
@@ -128,7 +122,8 @@ def interval(
         widen: few seeds or units vary less when drawn anew than they do in truth, and a normal
             quantile is too short for them: widen by sqrt(n / (n - 1)) * t_(n - 1) / z, each of
             the two on its own part (Hesterberg 2015, "What teachers should know about the
-            bootstrap", section 4.1.2). False gives the plain percentile interval.
+            bootstrap", section 4.1.2); and narrow by the noise that the sum of the two counts
+            twice. False gives the plain percentile interval.
 
     Returns:
         The percentile interval over seeds and units, or over units alone with few seeds.
