@@ -68,9 +68,9 @@ def top_k(
 ) -> TopK:
     """The first k passages of every query, equal to a full sort.
 
-    Memory: queries x (dimension x 4 + k x 40) bytes, one block of passages as stored and as
-    float32, the scores of at most 1,024 queries with it, and the names of one shard. It does not
-    grow with the pool.
+    Memory: about queries x (dimension x 4 + k x 100) bytes, one block of passages as stored and as
+    float32, its scores for at most 1,024 queries, and the names of one shard. It does not grow with
+    the pool.
 
     Args:
         queries: array (n_queries, dimension); used as float32.

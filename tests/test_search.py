@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -298,3 +299,27 @@ def test_one_shot_pools_are_read_once() -> None:
     found = top_k(queries, itertools.islice(parts, 6), 4, ids=ids)
     assert same(found, full_sort(queries, passages, 4, ids))
     assert found.ids[0][0] == ids[found.passage[0, 0]]
+
+
+def test_memory_does_not_grow_with_the_pool(tmp_path: Path) -> None:
+    queries, peaks = random_pool(50, 32), []
+    for n in (8_000, 80_000):
+        for start in range(0, n, 4_000):
+            names = [f"p{row}" for row in range(start, start + 4_000)]
+            add_shard(tmp_path / str(n), random_pool(4_000, 32, start), names)
+        tracemalloc.start()
+        top_k(queries, tmp_path / str(n), 10, backend="faiss", block_rows=1_000)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    assert peaks[1] < 80_000 * 32  # half of what the larger pool takes on disk
+
+
+def test_a_gpu_finds_the_same() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    queries, passages = random_pool(40, 100), random_pool(3_000, 100, 1)
+    on_cpu = top_k(queries, passages, 20, block_rows=900)
+    on_gpu = top_k(queries, passages, 20, block_rows=700, device="cuda")
+    assert same(on_gpu, (on_cpu.passage, on_cpu.score))

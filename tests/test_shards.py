@@ -178,3 +178,24 @@ def test_doubled_ids_are_found_across_shards(tmp_path: Path, model: object) -> N
         encode_to_shards(model, [], tmp_path / "c")
     with pytest.raises(ValueError, match="shard_rows is 0"):
         encode_to_shards(model, pairs, tmp_path / "c", shard_rows=0)
+
+
+def test_from_texts_to_scores(tmp_path: Path, model: object) -> None:
+    """What the documentation shows: encode a corpus, search it, score the first k."""
+    from hbt.cut_ranking import scores_at_k
+    from hbt.encoders import encode
+    from hbt.search import top_k
+
+    texts = list(dict.fromkeys(all_texts()))[:120]
+    pairs = [(f"p{row}", text) for row, text in enumerate(texts)]
+    encode_to_shards(model, iter(pairs), tmp_path / "pool", shard_rows=50, dtype="float32")
+    queries = encode(model, texts[:40], "query")
+    found = top_k(queries, tmp_path / "pool", 100, state=tmp_path / "search")
+    own = [{f"p{row}": 1} for row in range(40)]
+    scores = scores_at_k(found.ids, own, ("nDCG@10", "R@100"))
+    # a static encoder ignores word order, so another text can be as near as the text itself
+    near_itself = np.isclose(found.score[:, 0], 1, atol=1e-5)
+    assert near_itself.all()
+    assert scores["R@100"].mean() == 1
+    others = [{f"p{row}": 1} for row in range(80, 120)]
+    assert scores["nDCG@10"].mean() > 0.8 > scores_at_k(found.ids, others)["nDCG@10"].mean()
