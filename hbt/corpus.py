@@ -36,6 +36,8 @@ class ParallelItems:
         source_names: name of each source data set.
         queries: language -> list of n_items strings, None where the item lacks the language.
         passages: language -> list of n_items strings, None in the same places.
+            A column that lies on disk may be another sequence; with a method `presence()` (bool
+            array, which texts are there) it promises that no text is blank, and is not read here.
 
     Raises:
         CorpusError: lengths differ, an item has no language, or a text is empty or half missing.
@@ -63,14 +65,16 @@ class ParallelItems:
                         f"{self.name}: {field_name}[{language!r}] has {len(texts[language])} texts "
                         f"for {n_items} items"
                     )
-            pairs = zip(self.queries[language], self.passages[language], strict=True)
-            for item, (query, passage) in enumerate(pairs):
-                if (query is None) != (passage is None):
-                    missing = "query" if query is None else "passage"
-                    raise CorpusError(f"{self.name}: item {item} lacks its {language} {missing}")
-                if query is not None and not (query.strip() and passage and passage.strip()):
-                    raise CorpusError(f"{self.name}: item {item} has an empty {language} text")
-                available[item, column] = query is not None
+            has_query, has_passage = (
+                _presence(texts[language]) for texts in (self.queries, self.passages)
+            )
+            for item in np.flatnonzero(has_query != has_passage):
+                missing = "passage" if has_query[item] else "query"
+                raise CorpusError(f"{self.name}: item {item} lacks its {language} {missing}")
+            blank = [_first_blank(texts[language]) for texts in (self.queries, self.passages)]
+            for item in sorted(row for row in blank if row is not None):
+                raise CorpusError(f"{self.name}: item {item} has an empty {language} text")
+            available[:, column] = has_query
         lonely = np.flatnonzero(~available.any(axis=1))
         if len(lonely):
             raise CorpusError(f"{self.name}: item {lonely[0]} exists in no language")
@@ -310,6 +314,21 @@ def benchmark_from_items(
         query_ids=[f"q{item}-{items.languages[column]}" for item, column in query_rows],
         passage_ids=[f"p{pid}-{items.languages[column]}" for pid, column in passage_keys],
     )
+
+
+def _presence(texts: Sequence[str | None]) -> np.ndarray:
+    """Bool array (n_texts,): is there a text?"""
+    if hasattr(texts, "presence"):
+        return texts.presence()
+    return np.fromiter((text is not None for text in texts), dtype=bool, count=len(texts))
+
+
+def _first_blank(texts: Sequence[str | None]) -> int | None:
+    """The first text of nothing but white space."""
+    if hasattr(texts, "presence"):
+        return None
+    found = (row for row, text in enumerate(texts) if text is not None and not text.strip())
+    return next(found, None)
 
 
 def _pick(values: Sequence[str], keep: np.ndarray) -> list[str]:
