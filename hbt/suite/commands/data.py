@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hbt.suite import data_fetch
 from hbt.suite.commands import FINE
 
 
@@ -15,6 +16,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     check = actions.add_parser("check", help="read a folder of real data and count what it holds")
     check.add_argument("--data-dir", required=True, type=Path, metavar="DIR")
     check.set_defaults(run=_check_data)
+    data_fetch.add(actions)
 
 
 def _check_data(options: argparse.Namespace) -> int:
