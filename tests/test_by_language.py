@@ -13,7 +13,7 @@ from hbt.suite import language_plots
 from hbt.suite import low_resource_tables as study
 from hbt.suite.by_language import DIRECTIONS, by_language, pick
 from hbt.suite.experiment import run
-from hbt.suite.results import directions
+from hbt.suite.language_groups import directions
 from hbt.suite.worlds import World, load_world
 from hbt.uncertainty import UnitValues
 

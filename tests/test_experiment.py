@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hbt.corpus import CorpusError, ParallelText
@@ -16,6 +17,8 @@ from hbt.sampling import PlanSettings
 from hbt.suite import results as results_module
 from hbt.suite import tables
 from hbt.suite.experiment import Experiment, Result, bm25, embeddings, model_folder, run
+from hbt.suite.language_groups import GROUPS, language_groups
+from hbt.suite.low_resource_results import mean_interval
 from hbt.suite.profiles import Profile, profile_settings
 from hbt.suite.worlds import WorldSettings, load_world, thin_out
 from hbt.training import TrainingSettings
@@ -191,10 +194,10 @@ def test_thin_out_keeps_the_same_sentences_whatever_else_is_there() -> None:
 
 def test_language_groups_part_all_languages() -> None:
     world = load_world(BASE.world)
-    groups = results_module.language_groups(world, 4, seed=0)
+    groups = language_groups(world, 4, seed=0)
     low = [code for name, codes in groups.items() if name != "high-resource" for code in codes]
     assert sorted(low) == sorted(world.low_resource_languages)
-    assert [len(groups[name]) for name in results_module.GROUPS] == [11, 2, 2, 6, 6]
+    assert [len(groups[name]) for name in GROUPS] == [11, 2, 2, 6, 6]
 
 
 def tiny_profile() -> Profile:
@@ -213,10 +216,12 @@ def test_results_are_written_whole(tmp_path: Path) -> None:
         "differences.csv",
         "alpha.csv",
         "low_resource.csv",
+        "low_resource_changes.csv",
         "samplings.png",
         "alpha.png",
         "low_resource.png",
         "run.json",
+        "README.md",
     }
     assert {path.name for path in tmp_path.iterdir()} == names
     written = json.loads((tmp_path / "run.json").read_text())
@@ -224,12 +229,16 @@ def test_results_are_written_whole(tmp_path: Path) -> None:
     assert written["digests"]["test"] == load_world(BASE.world).benchmark("test").digest()
     header = (tmp_path / "low_resource.csv").read_text().splitlines()[0]
     assert header == "K,group,direction,metric,estimate,low,high,n_seeds"
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    differences = pd.read_csv(tmp_path / "differences.csv").query("metric == 'mAP'")
+    assert f"| {differences.estimate.iloc[0]:+.3f} [" in page
+    assert "| K = 2 minus K = 0 | in, related | " in page
 
 
 def test_mean_interval_agrees_with_the_textbook() -> None:
-    mean, low, high = results_module.mean_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    mean, low, high = mean_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
     assert (mean, low, high) == pytest.approx((3.0, 1.0368, 4.9632), abs=1e-4)
-    assert np.isnan(results_module.mean_interval(np.array([1.0, 2.0]))[1])
+    assert np.isnan(mean_interval(np.array([1.0, 2.0]))[1])
 
 
 @pytest.mark.parametrize(

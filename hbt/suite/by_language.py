@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hbt.suite.experiment import Experiment, run
-from hbt.suite.results import directions
+from hbt.suite.language_groups import directions
 from hbt.suite.worlds import load_world
 from hbt.uncertainty import UnitValues
 

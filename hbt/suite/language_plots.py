@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hbt.suite.language_groups import GROUPS
 from hbt.suite.plots import CYCLE, Look
-from hbt.suite.results import GROUPS
 
 if TYPE_CHECKING:
     import pandas as pd

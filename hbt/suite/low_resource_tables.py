@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hbt.suite.by_language import DIRECTIONS, RunScores, pick
-from hbt.suite.results import GROUPS, language_groups
+from hbt.suite.language_groups import GROUPS, language_groups
 from hbt.suite.tables import RESAMPLES, verdict
 from hbt.suite.worlds import World
 from hbt.uncertainty import Interval, interval, paired_difference

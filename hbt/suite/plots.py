@@ -180,7 +180,12 @@ def curve(
             axis.axhline(chance, color="0.5", lw=1, ls=":")
         axis.set(xlabel=x_label, ylabel=value_label, title=panel or "")
         axis.set_xticks(sorted(set(table[x])))
-    np.atleast_1d(axes)[-1].legend(title=series.replace("_", " "), fontsize=9)
+    if len(facets) == 1:
+        axes.legend(title=series.replace("_", " "), fontsize=9)
+    else:  # beside the panels, where it hides no line
+        handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
+        title = series.replace("_", " ")
+        figure.legend(handles, labels, title=title, loc="outside right upper", fontsize=9)
     return figure
 
 

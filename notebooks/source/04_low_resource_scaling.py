@@ -533,7 +533,7 @@ for count in counts[1:]:
     session.record("in_minus_out_languages", len(table), K=count)
 
 # %%
-from hbt.suite.results import mean_interval
+from hbt.suite.low_resource_results import mean_interval
 
 for count, table in places.items():
     if len(table):

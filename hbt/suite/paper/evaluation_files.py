@@ -152,7 +152,7 @@ class EvaluationRun:
 
 def over_seeds(points: np.ndarray) -> Measured:
     """A mean over seeds with Student's t interval; without one for fewer than five seeds."""
-    from hbt.suite.results import mean_interval
+    from hbt.suite.low_resource_results import mean_interval
 
     mean, low, high = mean_interval(points)
     if math.isnan(low):
