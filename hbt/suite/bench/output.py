@@ -20,6 +20,13 @@ def best_of(repeats: int, work: Callable[[], object]) -> float:
     return fastest
 
 
+def whole_number(text: str) -> int:
+    """A whole number above 0, for `type=` of an argument."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the option `--json FILE`."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result to this file")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
-from hbt.suite.bench import search
+from hbt.suite.bench import coverage, evaluation, resampling, search
 
-MEASUREMENTS: tuple[ModuleType, ...] = (
-    search,
-)  # modules of hbt.suite.bench, in the order of the help
+# in the order of the help
+MEASUREMENTS: tuple[ModuleType, ...] = (evaluation, search, coverage, resampling)
 
 
 def add(commands: argparse._SubParsersAction) -> None:
