@@ -20,6 +20,7 @@ from hbt.bias.measures import MOST_TIES
 from hbt.bias.mix import bias_index, language_mix, own_language_surplus, same_language
 from hbt.bias.overview import per_query, summary
 from hbt.bias.preference import same_language_preference
+from hbt.bias.properties import MEASURES, Measure, measure_table
 from hbt.bias.ranks import (
     TIE_RULES,
     by_query_language,
@@ -31,9 +32,11 @@ from hbt.bias.ranks import (
 from hbt.bias.removal import removal_by_language, removal_test
 
 __all__ = [
+    "MEASURES",
     "MOST_TIES",
     "QUANTILES",
     "TIE_RULES",
+    "Measure",
     "bias_index",
     "by_query_language",
     "complete",
@@ -44,6 +47,7 @@ __all__ = [
     "max_rank_normalised",
     "mean_rank_correlation",
     "mean_rank_distance",
+    "measure_table",
     "multilingual_ranks",
     "own_language_surplus",
     "peer",
