@@ -13,31 +13,19 @@ result stays below 500 MB, but for 40 bytes or so for each passage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hbt.corpus import Benchmark
-from hbt.counting import (
-    Layout,
-    Threads,
-    TileCounts,
-    TilePairs,
-    form_of,
-    make_layout,
-    tie_places,
-)
-from hbt.products import Pool, Products, block_rows, checked, full_precision
+from hbt.counting import Layout, Threads
+from hbt.products import Pool, Products, checked, full_precision
+from hbt.sweep import Fill, Sweep
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-
-Fill = Callable[[range, "Tensor"], None]
-"""Writes the scores of a range of queries into the first rows of a tile."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +90,7 @@ def count(
             f"{benchmark.name}: query_embeddings have dimension {queries.shape[1]}, "
             f"passage_embeddings {passages.shape[1]}"
         )
-    sweep = _Sweep.of(benchmark, top_k, tile, torch.device(device or "cpu"), kernel)
+    sweep = Sweep.of(benchmark, top_k, tile, torch.device(device or "cpu"), kernel)
     pool, whole = Pool.of(passages), sweep.layout()
     parts = pool.parts(whole)
 
@@ -116,7 +104,7 @@ def count(
                 sweep.gather(rows, *opened(rows))
         for rows in parts:
             sweep.count(rows, *opened(rows), threads)
-    return sweep.counts()
+    return _counts(sweep)
 
 
 def count_from_scores(
@@ -142,7 +130,7 @@ def count_from_scores(
     """
     import torch
 
-    sweep = _Sweep.of(benchmark, top_k, tile, torch.device("cpu"), kernel)
+    sweep = Sweep.of(benchmark, top_k, tile, torch.device("cpu"), kernel)
     layout = sweep.layout()
 
     def fill(rows: range, tile_scores: Tensor) -> None:
@@ -160,149 +148,18 @@ def count_from_scores(
 
     with Threads(torch.get_num_threads()) as threads:
         sweep.count(np.arange(len(layout.column)), layout, fill, threads)
-    return sweep.counts()
+    return _counts(sweep)
 
 
-@dataclass(frozen=True)
-class _Sweep:
-    """What is known of each query and each relevant passage while the tiles go by.
-
-    Attributes:
-        benchmark, tile, device: as given.
-        form: the module that counts (see `hbt.counting`).
-        tie_place: int32 array (n_passages,), places among equal scores.
-        relevant_score: float32 array (n_pairs,); NaN where not known yet.
-        found: the counts so far.
-        top_score, top_place, top_passage: arrays (n_queries, k), the first passages so far.
-    """
-
-    benchmark: Benchmark
-    tile: int | None
-    device: torch.device
-    form: ModuleType
-    tie_place: np.ndarray
-    relevant_score: np.ndarray
-    found: TileCounts
-    top_score: np.ndarray
-    top_place: np.ndarray
-    top_passage: np.ndarray
-
-    @staticmethod
-    def of(
-        benchmark: Benchmark, top_k: int, tile: int | None, device: torch.device, kernel: str
-    ) -> _Sweep:
-        """Nothing counted yet; arguments are checked."""
-        n_queries, n_passages = len(benchmark.query_texts), len(benchmark.passage_texts)
-        if not n_passages:
-            raise ValueError(f"{benchmark.name} has no passages")
-        if top_k < 1 or (tile is not None and tile < 1):
-            raise ValueError(f"{benchmark.name}: top_k is {top_k}, tile {tile}; both begin at 1")
-        n_pairs, shape = len(benchmark.relevant_query), (n_queries, min(top_k, n_passages))
-        return _Sweep(
-            benchmark,
-            tile,
-            device,
-            form_of(kernel, device, float(n_pairs) * n_passages),
-            tie_places(benchmark.passage_ids),
-            np.full(n_pairs, np.nan, dtype=np.float32),
-            TileCounts.zeros(n_pairs, len(benchmark.languages)),
-            np.full(shape, -np.inf, dtype=np.float32),
-            np.full(shape, np.iinfo(np.int32).max, dtype=np.int32),
-            np.full(shape, -1, dtype=np.int64),
-        )
-
-    def layout(self, rows: np.ndarray | slice = slice(None)) -> Layout:
-        """Columns for these passages."""
-        languages = self.benchmark.passage_language[rows]
-        return make_layout(languages, self.tie_place[rows], len(self.benchmark.languages))
-
-    def gather(self, rows: np.ndarray, layout: Layout, fill: Fill) -> None:
-        """First pass: take down the relevant scores among these passages."""
-        inside = np.isin(self.benchmark.relevant_passage, rows)
-        needed = np.zeros(len(self.benchmark.query_texts), dtype=bool)
-        needed[self.benchmark.relevant_query[inside]] = True
-        for queries, scores in self._tiles(layout, fill, needed):
-            self._take_down(queries, scores, rows, layout)
-
-    def count(self, rows: np.ndarray, layout: Layout, fill: Fill, threads: Threads) -> None:
-        """Second pass, or the only one: count these passages."""
-        alone = len(rows) == len(self.tie_place)
-        for queries, scores in self._tiles(layout, fill):
-            columns, values = self.form.top_k(
-                scores, min(self.top_score.shape[1], len(rows)), layout, threads
-            )
-            self._keep_first(queries, rows[layout.passage[columns]], values, alone)
-            pairs = self._take_down(queries, scores, rows, layout)
-            here = self._pairs_of(queries)
-            self.found.add(here, self.form.count_tile(scores, pairs, layout, threads))
-
-    def counts(self) -> Counts:
-        """The result."""
-        return Counts(
-            relevant_query=self.benchmark.relevant_query,
-            relevant_passage=self.benchmark.relevant_passage,
-            grade=self.benchmark.grade,
-            before=self.found.higher + self.found.earlier,
-            higher=self.found.higher,
-            tied=self.found.tied,
-            top_k_passage=self.top_passage,
-            top_k_score=self.top_score,
-        )
-
-    def _tiles(
-        self, layout: Layout, fill: Fill, needed: np.ndarray | None = None
-    ) -> Iterator[tuple[range, Tensor]]:
-        """Queries and their scores, a tile at a time; without `needed` for all queries."""
-        import torch
-
-        n_queries, height = len(self.benchmark.query_texts), block_rows(layout)
-        tile = self.tile or height
-        held = -(-tile // height) * height  # whole blocks
-        scores = torch.full((held, layout.width), -torch.inf, device=self.device)
-        for start in range(0, n_queries, held):
-            stop = min(start + held, n_queries)
-            if needed is not None and not needed[start:stop].any():
-                continue
-            for row in range(start, stop, height):
-                fill(range(row, min(row + height, stop)), scores[row - start :][:height])
-            for row in range(start, stop, tile):
-                end = min(row + tile, stop)
-                yield range(row, end), scores[row - start : end - start]
-
-    def _pairs_of(self, queries: range) -> slice:
-        ends = np.searchsorted(self.benchmark.relevant_query, (queries.start, queries.stop))
-        return slice(*map(int, ends))
-
-    def _take_down(
-        self, queries: range, scores: Tensor, rows: np.ndarray, layout: Layout
-    ) -> TilePairs:
-        """The pairs of these queries; the scores that the tile has are taken from it."""
-        import torch
-
-        here = self._pairs_of(queries)
-        row = np.asarray(self.benchmark.relevant_query[here], dtype=np.int64) - queries.start
-        passage = self.benchmark.relevant_passage[here]
-        at = np.minimum(np.searchsorted(rows, passage), len(rows) - 1)
-        inside = np.flatnonzero(rows[at] == passage)
-        columns = torch.from_numpy(layout.column[at[inside]]).to(scores.device)
-        taken = scores[torch.from_numpy(row[inside]).to(scores.device), columns]
-        self.relevant_score[here][inside] = taken.cpu().numpy()
-        own = np.full(len(row), -1, dtype=np.int64)
-        own[inside] = self.benchmark.passage_language[passage[inside]]
-        return TilePairs(row, self.relevant_score[here], own, self.tie_place[passage])
-
-    def _keep_first(
-        self, queries: range, passage: np.ndarray, score: np.ndarray, alone: bool
-    ) -> None:
-        """Merge the first passages of a tile, arrays (n_queries, k or fewer), into the lists."""
-        here, k = slice(queries.start, queries.stop), self.top_score.shape[1]
-        place = self.tie_place[passage]
-        if not alone:
-            passage = np.concatenate([self.top_passage[here], passage], axis=1)
-            score = np.concatenate([self.top_score[here], score], axis=1)
-            place = np.concatenate([self.top_place[here], place], axis=1)
-            order = np.lexsort((place, -score), axis=1)[:, :k]
-            passage, score, place = (
-                np.take_along_axis(part, order, axis=1) for part in (passage, score, place)
-            )
-        self.top_passage[here], self.top_score[here], self.top_place[here] = passage, score, place
+def _counts(sweep: Sweep) -> Counts:
+    benchmark, found = sweep.benchmark, sweep.found
+    return Counts(
+        relevant_query=benchmark.relevant_query,
+        relevant_passage=benchmark.relevant_passage,
+        grade=benchmark.grade,
+        before=found.higher + found.earlier,
+        higher=found.higher,
+        tied=found.tied,
+        top_k_passage=sweep.top_passage,
+        top_k_score=sweep.top_score,
+    )
