@@ -176,7 +176,10 @@ def open_shards(folder: str | Path) -> list[FileShard]:
         ValueError: the folder has no index or one that cannot be read.
     """
     index = read_index(folder)
-    return [FileShard(Path(folder), **entry) for entry in index["shards"]]
+    try:
+        return [FileShard(Path(folder), **entry) for entry in index["shards"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{Path(folder) / INDEX} has an unknown form: {error}") from None
 
 
 def as_shards(pool: str | Path | Iterable[Any], ids: Sequence[str] | None) -> Iterable[Shard]:

@@ -102,6 +102,9 @@ def test_damage_is_named(tmp_path: Path) -> None:
     index.write_text(index.read_text()[:40])
     with pytest.raises(ValueError, match=r"shards.json cannot be read"):
         open_shards(tmp_path)
+    index.write_text(json.dumps({"format": 1, "shards": [{"name": "00000"}]}))
+    with pytest.raises(ValueError, match=r"shards.json has an unknown form"):
+        open_shards(tmp_path)
     index.write_text(json.dumps({"format": 99}))
     with pytest.raises(ValueError, match="not an index of shards of format 1"):
         open_shards(tmp_path)

@@ -206,7 +206,6 @@ def _search_in_a_process(
 
 def _search(pool: str, backend: str, n_queries: int, k: int, threads: int) -> None:
     import hashlib
-    import resource
 
     import torch
 
@@ -223,7 +222,17 @@ def _search(pool: str, backend: str, n_queries: int, k: int, threads: int) -> No
         started = time.perf_counter()
         found = top_k(queries, pool, k, backend=backend, state=state, progress=backend)
         seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     digest = hashlib.sha256(found.passage.tobytes() + found.score.tobytes()).hexdigest()
-    peak_rss_mb = peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-    print(json.dumps({"seconds": seconds, "peak_rss_mb": peak_rss_mb, "digest": digest}))
+    print(json.dumps({"seconds": seconds, "peak_rss_mb": _peak_mb(), "digest": digest}))
+
+
+def _peak_mb() -> float:
+    """Largest resident memory of this process so far, in MB (2**20 bytes)."""
+    from hbt.training_log import peak_memory_mb
+
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux, getrusage also counts what the parent had when it forked
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
+    return peak_memory_mb()
