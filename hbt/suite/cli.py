@@ -12,10 +12,19 @@ import sys
 from collections.abc import Sequence
 
 from hbt import __version__
-from hbt.suite.commands import BAD_INPUT, INTERRUPTED, bench, data, doctor, notebooks, results
+from hbt.suite.commands import (
+    BAD_INPUT,
+    INTERRUPTED,
+    bench,
+    data,
+    doctor,
+    notebooks,
+    report,
+    results,
+)
 from hbt.suite.execute import skip_slow_grammar
 
-COMMANDS = (notebooks, results, doctor, data, bench)  # in the order of `hbt --help`
+COMMANDS = (notebooks, results, report, doctor, data, bench)  # in the order of `hbt --help`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ def cells(row: Row) -> dict[str, str]:
     ours, run = row.ours, row.run
     return {
         "comparison": str(row.contrast),
-        "in print": "; ".join(f"{each.model}, {each.benchmark}" for each in row.published),
+        "in print": ", ".join(_each(each.model for each in row.published))
+        + " on "
+        + ", ".join(_each(each.benchmark for each in row.published)),
         "published": _published_text(row),
         "run": run.name if run else "",
         "kind": "" if run is None else ("replication" if row.is_replication else "direction"),
@@ -33,6 +35,11 @@ def cells(row: Row) -> dict[str, str]:
         "noise": "" if ours is None else _noise_text(row, ours),
         "verdict": row.verdict,
     }
+
+
+def _each(names: Iterable[str]) -> list[str]:
+    """Every name once: a row stands beside all combinations of its models and benchmarks."""
+    return list(dict.fromkeys(names))
 
 
 def difference_text(value: float, metric: str) -> str:
