@@ -28,15 +28,15 @@ def read_embeddings(path: str | Path, benchmark: Benchmark) -> tuple[np.ndarray,
     path = Path(path)
     arrays = []
     try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise CorpusError(f"{path} is no .npz file with {' and '.join(NAMES)}")
-        with file:
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                raise CorpusError(f"{path} is no .npz file with {' and '.join(NAMES)}")
             for name in NAMES:
-                if name not in file.files:
-                    found = ", ".join(file.files) or "nothing"
-                    raise CorpusError(f"{path} has no {name}, only {found}")
-                arrays.append(file[name])
+                if name not in found.files:
+                    names = ", ".join(found.files) or "nothing"
+                    raise CorpusError(f"{path} has no {name}, only {names}")
+                arrays.append(found[name])
     except CorpusError:
         raise
     except OSError as error:

@@ -18,13 +18,13 @@ from hbt.suite.commands import (
     bench,
     data,
     doctor,
+    evaluate,
     notebooks,
-    report,
     results,
 )
 from hbt.suite.execute import skip_slow_grammar
 
-COMMANDS = (notebooks, results, report, doctor, data, bench)  # in the order of `hbt --help`
+COMMANDS = (notebooks, results, evaluate, doctor, data, bench)  # in the order of `hbt --help`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,21 +1,38 @@
-"""`hbt data`: look at real data."""
+"""`hbt data`: look at real data, and write benchmarks in the forms of other tools."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from hbt.suite import data_fetch
 from hbt.suite.commands import FINE
+from hbt.suite.commands.evaluate import add_benchmark
+
+FORMATS = ("ids", "beir", "trec")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command's parser."""
-    parent = commands.add_parser("data", help="look at real data")
+    parent = commands.add_parser("data", help="check real data, export benchmarks")
     actions = parent.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser("check", help="read a folder of real data and count what it holds")
     check.add_argument("--data-dir", required=True, type=Path, metavar="DIR")
     check.set_defaults(run=_check_data)
+    export = actions.add_parser(
+        "export",
+        help="write a benchmark for other tools",
+        description="ids: a table of all queries and passages, in the order in which `hbt evaluate "
+        "--embeddings` expects rows; beir, trec: a new folder that `hbt evaluate --benchmark` "
+        "reads back unchanged.",
+    )
+    add_benchmark(export)
+    export.add_argument("--format", required=True, choices=FORMATS)
+    export.add_argument(
+        "--out", type=Path, metavar="PATH", help="file or new folder; ids are printed without it"
+    )
+    export.set_defaults(run=_export_data)
     data_fetch.add(actions)
 
 
@@ -23,4 +40,33 @@ def _check_data(options: argparse.Namespace) -> int:
     from hbt.suite.data_check import data_table
 
     print(data_table(options.data_dir))
+    return FINE
+
+
+def _export_data(options: argparse.Namespace) -> int:
+    from hbt import sources
+    from hbt.sources.lines import new_file, write_lines
+    from hbt.suite.benchmarks import load_benchmark
+
+    if options.out is None and options.format != "ids":
+        raise ValueError(f"--format {options.format} writes a folder: name it with --out")
+    benchmark = load_benchmark(
+        options.benchmark,
+        data_dir=options.data_dir,
+        split=options.split,
+        language=options.language,
+        profile=options.profile,
+    )
+    if options.format == "beir":
+        sources.write_beir(benchmark, options.out)
+    elif options.format == "trec":
+        sources.write_trec(benchmark, options.out)
+    elif options.out is None:
+        sys.stdout.writelines(f"{line}\n" for line in sources.id_lines(benchmark))
+    else:
+        with new_file(options.out) as partial:
+            write_lines(partial, sources.id_lines(benchmark))
+    if options.out is not None:
+        n_queries, n_passages = len(benchmark.query_texts), len(benchmark.passage_texts)
+        print(f"{options.out}: {benchmark.name}, {n_queries} queries and {n_passages} passages")
     return FINE

@@ -1,0 +1,67 @@
+"""A benchmark by its name or its folder, for the commands that take `--benchmark`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hbt.corpus import Benchmark
+
+XQUAD_R, MLQA_R, VILLAGE = "xquad-r", "mlqa-r", "village"
+NAMES = (XQUAD_R, MLQA_R, VILLAGE)
+VILLAGE_SPLITS = ("test", "development", "swap_probe", "low-resource")
+
+
+def load_benchmark(
+    name: str,
+    *,
+    data_dir: str | Path = "",
+    split: str = "test",
+    language: str | None = None,
+    profile: str = "classroom",
+) -> Benchmark:
+    """One of `NAMES`, or a folder: in BEIR's layout, or one that `hbt data export` wrote.
+
+    Args:
+        name: the name or the folder.
+        data_dir: the folder of real data; needed for xquad-r and mlqa-r alone.
+        split: of a BEIR folder, the judgments; of the village, one of `VILLAGE_SPLITS`.
+        language: of a BEIR folder's records that name none.
+        profile: the size of the village: smoke, classroom or full.
+
+    Raises:
+        CorpusError: the data is missing or broken.
+        ValueError: there is no such benchmark, split or profile, or an option has no meaning here.
+    """
+    from hbt import sources
+
+    is_folder = name not in NAMES
+    if language is not None and not is_folder:
+        raise ValueError(f"--language is for a folder; the records of {name} have languages")
+    if name == VILLAGE:
+        return _village(split, profile)
+    if not is_folder:
+        if not str(data_dir):
+            raise ValueError(f"benchmark {name} is read from a folder: name it with --data-dir")
+        if split != "test":
+            raise ValueError(f"{name} has no split {split!r}, only test")
+        read = sources.read_xquad_r if name == XQUAD_R else sources.read_mlqa_r
+        return read(data_dir)
+    folder = Path(name)
+    if not folder.is_dir():
+        raise ValueError(f"benchmark {name!r} is none of {', '.join(NAMES)}, and no folder")
+    if any((folder / f"ids.tsv{ending}").is_file() for ending in ("", ".gz")):
+        return sources.read_trec(folder)
+    return sources.read_beir(folder, split=split, language=language)
+
+
+def _village(split: str, profile: str) -> Benchmark:
+    from hbt import village
+    from hbt.suite.profiles import profile_settings
+    from hbt.suite.worlds import load_world
+
+    if split not in VILLAGE_SPLITS:
+        raise ValueError(f"village has no split {split!r}, only {', '.join(VILLAGE_SPLITS)}")
+    settings = profile_settings(profile).base.world
+    if split == "swap_probe":
+        return village.make(settings.village).swap_probe
+    return load_world(settings).benchmark(split)

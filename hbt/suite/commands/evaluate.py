@@ -1,0 +1,106 @@
+"""`hbt evaluate`: scores and language bias of a system on a benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hbt.suite.commands import FINE
+
+if TYPE_CHECKING:
+    from hbt.suite.evaluate import System
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a model, embeddings, BM25 or a run on a benchmark",
+        description="Score one system on one benchmark: monolingual, cross-lingual and "
+        "multilingual retrieval, with measures of language bias. Exactly one of --model, "
+        "--embeddings, --bm25 and --run is needed. Exit status: 0 all is well, 2 bad input.",
+    )
+    add_benchmark(parser)
+    parser.add_argument("--model", metavar="NAME_OR_FOLDER", help="of sentence-transformers")
+    parser.add_argument(
+        "--embeddings",
+        metavar="FILE.npz",
+        help="query_embeddings and passage_embeddings, rows as `hbt data export --format ids` says",
+    )
+    parser.add_argument("--bm25", action="store_true", help="BM25 of this package")
+    parser.add_argument("--run", metavar="FILE", dest="run_file", help="a TREC run, or a .gz of it")
+    parser.add_argument(
+        "--ties", default="trec", choices=("trec", "sklearn"), help="rule of mAP: trec (default)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file")
+    parser.add_argument(
+        "--per-query", type=Path, metavar="FILE.parquet", help="write the scores of every query"
+    )
+    parser.set_defaults(run=_evaluate)
+
+
+def add_benchmark(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a benchmark."""
+    parser.add_argument(
+        "--benchmark", required=True, metavar="NAME", help="xquad-r, mlqa-r, village or a folder"
+    )
+    parser.add_argument("--data-dir", default="", metavar="DIR", help="folder with the real data")
+    parser.add_argument(
+        "--split", default="test", help="of a BEIR folder's qrels or of the village; default: test"
+    )
+    parser.add_argument("--language", metavar="CODE", help="of a folder's records that name none")
+    parser.add_argument(
+        "--profile", default="classroom", help="size of the village: smoke, classroom or full"
+    )
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from hbt.sources.lines import new_file
+    from hbt.suite.bench.output import write_json
+    from hbt.suite.benchmarks import load_benchmark
+    from hbt.suite.evaluate import evaluate_system, per_query_table
+    from hbt.suite.evaluation_report import report_text, report_values
+
+    system = _system(options)
+    for target in (options.json, options.per_query):
+        if target is not None and target.is_dir():
+            raise ValueError(f"{target} is a folder; name a file to write")
+    benchmark = load_benchmark(
+        options.benchmark,
+        data_dir=options.data_dir,
+        split=options.split,
+        language=options.language,
+        profile=options.profile,
+    )
+    outcome = evaluate_system(benchmark, system, ties=options.ties)
+    values = report_values(outcome)
+    print(report_text(values))
+    if options.per_query is not None:
+        with new_file(options.per_query) as partial:
+            per_query_table(outcome).to_parquet(partial, index=False)
+    if options.json is not None:
+        command = options.command_line
+        if options.data_dir:
+            command = command.replace(shlex.quote(options.data_dir), "DATA_DIR")
+        write_json({"command": command, **values}, options.json)
+    return FINE
+
+
+def _system(options: argparse.Namespace) -> System:
+    from hbt.suite.evaluate import System
+
+    sources = {
+        "model": options.model,
+        "embeddings": options.embeddings,
+        "bm25": "" if options.bm25 else None,
+        "run": options.run_file,
+    }
+    given = [kind for kind, source in sources.items() if source is not None]
+    if len(given) != 1:
+        found = " and ".join(f"--{kind}" for kind in given) or "none"
+        raise ValueError(
+            f"exactly one of --model, --embeddings, --bm25 and --run is needed, not {found}"
+        )
+    return System(given[0], sources[given[0]])
