@@ -15,16 +15,19 @@ from hbt import __version__
 from hbt.suite.commands import (
     BAD_INPUT,
     INTERRUPTED,
+    audit,
     bench,
     data,
     doctor,
     evaluate,
     notebooks,
+    report,
     results,
 )
 from hbt.suite.execute import skip_slow_grammar
 
-COMMANDS = (notebooks, results, evaluate, doctor, data, bench)  # in the order of `hbt --help`
+# in the order of `hbt --help`
+COMMANDS = (notebooks, results, evaluate, report, doctor, data, audit, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
