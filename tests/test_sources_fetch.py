@@ -31,7 +31,7 @@ long = mldr.read_mldr(["hi"], check_count=False)
 both = belebele.read_belebele(["eng_Latn", "fur_Latn"], check_count=False)
 parallel = mmarco.mmarco_items(["en", "de"])
 questions = mkqa.read_mkqa(["en", "de"], check_count=False)
-pairs = hub_pairs.hub_pairs("someone/pairs", {"en": "data/*.parquet"})
+pairs = hub_pairs.read_hub_pairs("someone/pairs", {"en": "data/*.parquet"})
 print(json.dumps({
     "hard": hard.query_ids, "small": small.passage_texts, "long": long.query_ids,
     "both": len(both.query_texts), "parallel": list(parallel.passages["de"]),

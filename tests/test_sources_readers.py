@@ -161,20 +161,20 @@ def test_pairs_of_any_data_set(tmp_path: Path) -> None:
         },
     )
     files = {"en": "en/*.parquet", "de": "de/*", "fr": "fr/*.tsv"}
-    items = hub_pairs.hub_pairs("someone/pairs", files, tmp_path, name="uid")
+    items = hub_pairs.read_hub_pairs("someone/pairs", files, tmp_path, name="uid")
     assert items.queries["en"] == ["a?", "b?", "c?", None]
     assert items.queries["de"] == [None, "b-de?", None, None]
     assert items.passages["fr"] == [None, None, None, "C-fr"], "the id 03 is not 3"
     assert items.passage_id.tolist() == [0, 1, 0, 2]
-    alone = hub_pairs.hub_pairs("someone/pairs", files, tmp_path)
+    alone = hub_pairs.read_hub_pairs("someone/pairs", files, tmp_path)
     assert alone.available.sum(axis=1).tolist() == [1] * 5
     with pytest.raises(CorpusError, match="has no column 'anchor', only"):
-        hub_pairs.hub_pairs("someone/pairs", files, tmp_path, query="anchor")
+        hub_pairs.read_hub_pairs("someone/pairs", files, tmp_path, query="anchor")
     with pytest.raises(CorpusError, match=r"has no file 'x/\*'"):
-        hub_pairs.hub_pairs("someone/pairs", {"en": "x/*"}, tmp_path)
+        hub_pairs.read_hub_pairs("someone/pairs", {"en": "x/*"}, tmp_path)
     (tmp_path / "de/train.jsonl").write_bytes(hub_files.jsonl([{"question": "", "context": "x"}]))
     with pytest.raises(CorpusError, match="row 1: 'question' is no text"):
-        hub_pairs.hub_pairs("someone/pairs", files, tmp_path)
+        hub_pairs.read_hub_pairs("someone/pairs", files, tmp_path)
 
 
 def test_broken_tables_are_named(tmp_path: Path) -> None:

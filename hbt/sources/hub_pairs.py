@@ -22,7 +22,7 @@ PASSAGE_NAMES = ("passage", "positive", "context", "document", "answer", "text",
 _KINDS = (".parquet", ".jsonl", ".jsonl.gz", ".tsv", ".tsv.gz")
 
 
-def hub_pairs(
+def read_hub_pairs(
     repository: str,
     files: Mapping[str, str],
     folder: str | Path | None = None,
