@@ -28,7 +28,7 @@ class Interval:
         over: "seeds and items", or "items" where there are fewer than `MINIMUM_SEEDS` seeds; then
             it speaks of these very seeds, and `points` show how far they lie apart.
         points: the mean of each seed.
-        n_units: number of units that were drawn.
+        n_units: number of units with a query, of those that were drawn.
     """
 
     estimate: float
