@@ -177,10 +177,12 @@ def test_what_is_not_there_or_wrong_is_named_and_not_kept(toy: StandIn, tmp_path
             "moved on GitHub": get(code, "gone.json"),
             "repository": get(Origin("x", "hub", "someone/nothing"), "a"),
             "revision": get(Origin("y", "hub", "someone/toy", "c" * 40), "data/small.txt"),
+            "outside": get(toy, "../escape"),
             "busy": get(Origin("z", "hub", "someone/busy"), "a"),
         }))
         """,
     )
+    assert "'../escape' is no path inside the repository" in found.pop("outside")
     assert all(text.startswith("DownloadError: ") for text in found.values()), found
     assert "\n" not in "".join(found.values())
     expected = {

@@ -33,7 +33,8 @@ class ArrowTexts(Sequence):
 
     def __init__(self, column: pyarrow.ChunkedArray, keys: np.ndarray, row_of: np.ndarray) -> None:
         self.column, self.keys, self.row_of = column, keys, row_of
-        self._starts = np.cumsum([0, *(len(chunk) for chunk in column.chunks)])
+        self._chunks = column.chunks
+        self._starts = np.cumsum([0, *map(len, self._chunks)])
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -53,7 +54,7 @@ class ArrowTexts(Sequence):
         if row < 0:
             return None
         chunk = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return self.column.chunk(chunk)[row - int(self._starts[chunk])].as_py()
+        return self._chunks[chunk][row - int(self._starts[chunk])].as_py()
 
     def __iter__(self) -> Iterator[str | None]:
         return (self[index] for index in range(len(self)))

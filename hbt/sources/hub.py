@@ -123,19 +123,30 @@ def download(origin: Origin, paths: Sequence[str], root: Path) -> list[Path]:
             file with the wrong hash; what was there before stays as it was.
         CorpusError: a file is not what the lock beside it says.
     """
+    for path in paths:
+        if path.startswith("/") or ".." in path.split("/"):
+            raise CorpusError(f"{origin.repository}: {path!r} is no path inside the repository")
     if paths and not root.is_dir():
         _make_folder(root)
     lock = read_lock(root, origin)
     if any(path not in lock.files or not (root / path).is_file() for path in paths):
-        with _alone(root):
-            lock = read_lock(root, origin)
-            for path in paths:
-                if path not in lock.files or not (root / path).is_file():
-                    _download_one(origin, path, root, lock)
-        shutil.rmtree(root / INCOMING, ignore_errors=True)
+        try:
+            lock = _download_missing(origin, paths, root)
+        except OSError as error:
+            raise DownloadError(f"{root} cannot be written ({error.strerror})") from None
     for path in paths:
         check_locked(root, path, lock)
     return [root / path for path in paths]
+
+
+def _download_missing(origin: Origin, paths: Sequence[str], root: Path) -> Lock:
+    with _alone(root):
+        lock = read_lock(root, origin)
+        for path in paths:
+            if path not in lock.files or not (root / path).is_file():
+                _download_one(origin, path, root, lock)
+        shutil.rmtree(root / INCOMING, ignore_errors=True)
+    return lock
 
 
 def _alone(root: Path) -> BaseFileLock:
