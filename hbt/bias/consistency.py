@@ -144,7 +144,7 @@ def _gather(
     """
     shapes = [(*group.shape, each.shape[1]) for group, each in zip(groups, wanted, strict=True)]
     results = [np.empty(shape, dtype=np.float32) for shape in shapes]
-    if isinstance(scores, tuple):
+    if not callable(scores):
         queries, passages = (np.asarray(each, dtype=np.float32) for each in scores)
         _check_shape(benchmark, (len(queries), len(passages)), len(benchmark.query_texts))
         for group, each, result in zip(groups, wanted, results, strict=True):

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hbt.bias.mix import is_relevant, top_places
-from hbt.bias.preference import ranks_within
-from hbt.bias.ranks import multilingual_ranks
+from hbt.bias.ranks import multilingual_ranks, ranks_within
 from hbt.corpus import Benchmark
 
 if TYPE_CHECKING:

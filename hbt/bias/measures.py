@@ -59,6 +59,7 @@ def measures_of_queries(
     all_ranks, found_by_k, found_by_deep, top = _known(benchmark, listed, k, deep)
     lonely = "no query has relevant passages both in its own and in another language"
     single = "no query has two relevant passages"
+    alone = "no query has a relevant passage in {} language beside another relevant one"
     distance = _found(rank_distance(benchmark, counts), all_ranks, single)
     if distance.values is not None:
         distance.more.update(_spread(benchmark, counts, distance.values, listed))
@@ -78,8 +79,8 @@ def measures_of_queries(
             peer(benchmark, counts, k, weights={NOT_RELEVANT: 1.0}), top, more={"k": k}
         ),
         "mean_rank_correlation": _correlation(benchmark, counts, scores, k),
-        "removal_same": _found(removal.same, all_ranks, lonely),
-        "removal_other": _found(removal.other, all_ranks, single),
+        "removal_same": _found(removal.same, all_ranks, alone.format("its own")),
+        "removal_other": _found(removal.other, all_ranks, alone.format("another")),
         "removal_difference": _found(removal.difference, all_ranks, lonely),
         "own_language_surplus": _found(
             own_language_surplus(benchmark, counts, k), top, more={"k": k}

@@ -12,7 +12,7 @@ from hbt.bias.mix import bias_index, language_mix
 from hbt.bias.ranks import (
     by_query_language,
     macro_mean,
-    per_query_table,
+    query_columns,
     tied_share,
     ties_of_queries,
 )
@@ -41,8 +41,7 @@ def per_query(
     NaN: `frame.dropna(subset=key)`. Arguments as for `summary`.
     """
     found = measures_of_queries(benchmark, counts, scores, k, listed)
-    frame = per_query_table(benchmark, "query", np.arange(float(len(benchmark.query_texts))))
-    frame["query"] = np.arange(len(benchmark.query_texts))
+    frame = query_columns(benchmark, np.arange(len(benchmark.query_texts)))
     columns = {key: each.values for key, each in found.items() if each.values is not None}
     return frame.assign(**columns)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hbt.bias.ranks import mean_of, multilingual_ranks, own_language
+from hbt.bias.ranks import mean_of, multilingual_ranks, own_language, ranks_within
 from hbt.corpus import Benchmark
 
 if TYPE_CHECKING:
@@ -83,22 +83,3 @@ def same_language_preference(
         ),
         pairs=mean_of(pairs, query, n_queries),
     )
-
-
-def ranks_within(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Rank of each value among those of its group, from 1; equal ones share the mean: (n,)."""
-    if not len(values):
-        return np.zeros(0)
-    order = np.lexsort((values, group))
-    sorted_values, sorted_group = values[order], group[order]
-    place = np.arange(len(order))
-    new_group = np.r_[True, sorted_group[1:] != sorted_group[:-1]]
-    new_value = new_group | np.r_[True, sorted_values[1:] != sorted_values[:-1]]
-    run = np.cumsum(new_value) - 1
-    begin = np.flatnonzero(new_value)
-    end = np.r_[begin[1:], len(order)]  # first place behind each run of equal values
-    start = np.flatnonzero(new_group)[np.cumsum(new_group) - 1]
-    shared = (begin + end - 1)[run] / 2 - start[place] + 1
-    result = np.empty(len(order))
-    result[order] = shared
-    return result

@@ -53,6 +53,25 @@ def n_relevant(benchmark: Benchmark, counts: Counts) -> np.ndarray:
     return np.bincount(counts.relevant_query, minlength=len(benchmark.query_texts))
 
 
+def ranks_within(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Rank of each value among those of its group, from 1; equal ones share the mean: (n,)."""
+    if not len(values):
+        return np.zeros(0)
+    order = np.lexsort((values, group))
+    sorted_values, sorted_group = values[order], group[order]
+    place = np.arange(len(order))
+    new_group = np.r_[True, sorted_group[1:] != sorted_group[:-1]]
+    new_value = new_group | np.r_[True, sorted_values[1:] != sorted_values[:-1]]
+    run = np.cumsum(new_value) - 1
+    begin = np.flatnonzero(new_value)
+    end = np.r_[begin[1:], len(order)]  # first place behind each run of equal values
+    start = np.flatnonzero(new_group)[np.cumsum(new_group) - 1]
+    shared = (begin + end - 1)[run] / 2 - start[place] + 1
+    result = np.empty(len(order))
+    result[order] = shared
+    return result
+
+
 def mean_of(values: np.ndarray, query: np.ndarray, n_queries: int) -> np.ndarray:
     """Mean of the values of each query: float64 (n_queries,), NaN where it has none."""
     number = np.bincount(query, minlength=n_queries)
@@ -91,9 +110,14 @@ def per_query_table(benchmark: Benchmark, name: str, values: np.ndarray) -> pd.D
     Returns:
         Columns query, item, cluster, query_language, setting, passage_language, and the named one.
     """
+    query = np.flatnonzero(~np.isnan(values))
+    return query_columns(benchmark, query).assign(**{name: values[query]})
+
+
+def query_columns(benchmark: Benchmark, query: np.ndarray) -> pd.DataFrame:
+    """The columns of `Evaluation.per_query` that say which query it is, for the given rows."""
     import pandas as pd
 
-    query = np.flatnonzero(~np.isnan(values))
     names = np.array(benchmark.languages, dtype=object)
     return pd.DataFrame(
         {
@@ -103,6 +127,5 @@ def per_query_table(benchmark: Benchmark, name: str, values: np.ndarray) -> pd.D
             "query_language": names[benchmark.query_language[query]],
             "setting": "multilingual",
             "passage_language": MULTILINGUAL_POOL,
-            name: values[query],
         }
     )
