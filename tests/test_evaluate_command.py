@@ -6,19 +6,24 @@ import gzip
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from random_benchmarks import tiny_benchmark
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_benchmarks import benchmarks, tiny_benchmark
 
 from hbt.bm25 import bm25_scores
-from hbt.corpus import Benchmark
+from hbt.corpus import Benchmark, CorpusError
 from hbt.retrieval import count_from_scores
 from hbt.sources import write_beir, write_run
 from hbt.suite import cli
+from hbt.suite.evaluate import System, evaluate_system
+from hbt.suite.evaluation_report import report_text, report_values
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SETTINGS = ["monolingual", "cross-lingual", "multilingual"]
@@ -52,8 +57,8 @@ def embeddings(benchmark: Benchmark, dimension: int = 8) -> dict[str, np.ndarray
 
 def evaluated(place: Path, *system: str) -> dict:
     target = place / "result.json"
-    given = ["evaluate", "--benchmark", str(place / "tiny"), *system, "--json", str(target)]
-    assert cli.main(given) == 0
+    words = ["evaluate", "--benchmark", str(place / "tiny"), *system, "--json", str(target)]
+    assert cli.main(words) == 0
     return json.loads(target.read_text())
 
 
@@ -131,9 +136,9 @@ def test_embeddings_and_a_model_give_the_same(place: Path, benchmark: Benchmark)
 
     from hbt.encoders import EncoderSettings, build, encode, save, train_tokenizer
 
-    settings = EncoderSettings(dimension=16, vocabulary_size=400)
-    train_tokenizer(all_texts(), settings).save(str(place / "tokenizer.json"))
-    model = build(settings, place, seed=0)
+    small = EncoderSettings(dimension=16, vocabulary_size=400)
+    train_tokenizer(all_texts(), small).save(str(place / "tokenizer.json"))
+    model = build(small, place, seed=0)
     save(model, place / "model")
     np.savez(
         place / "m.npz",
@@ -141,12 +146,38 @@ def test_embeddings_and_a_model_give_the_same(place: Path, benchmark: Benchmark)
         passage_embeddings=encode(model, benchmark.passage_texts, "passage"),
     )
     loaded = evaluated(place, "--model", str(place / "model"))
-    given = evaluated(place, "--embeddings", str(place / "m.npz"))
-    assert loaded["settings"] == given["settings"]
-    assert loaded["rank_distance"] == given["rank_distance"]
+    embedded = evaluated(place, "--embeddings", str(place / "m.npz"))
+    assert loaded["settings"] == embedded["settings"]
+    assert loaded["rank_distance"] == embedded["rank_distance"]
     assert 0.1 < loaded["settings"]["monolingual"]["mAP"] < 1
     other = evaluated(place, "--embeddings", str(place / "e.npz"))
-    assert other["settings"] != given["settings"]
+    assert other["settings"] != embedded["settings"]
+
+
+@given(benchmarks(), st.integers(0, 8), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_any_benchmark_and_any_run_have_a_report(benchmark: Benchmark, k: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n_queries, n_passages = len(benchmark.query_ids), len(benchmark.passage_ids)
+    scores = random.integers(0, 4, (n_queries, n_passages)).astype(np.float32)
+    k = min(k, n_passages)
+    passages = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "r.trec"
+        first = np.take_along_axis(scores, passages, axis=1)
+        write_run(path, benchmark, passages, first)
+        if k == 0:
+            with pytest.raises(CorpusError, match="is empty"):
+                evaluate_system(benchmark, System("run", str(path)))
+            return
+        values = report_values(evaluate_system(benchmark, System("run", str(path))))
+    assert (k == n_passages) <= all("needs" not in why for why in reasons_of(values))
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert report_text(values).startswith(f"{benchmark.name}: {n_queries} queries")
+
+
+def reasons_of(values: dict) -> list[str]:
+    return [why for found in values["reasons"].values() for why in found.values()]
 
 
 def test_from_python_in_three_lines(place: Path, benchmark: Benchmark) -> None:
@@ -315,8 +346,8 @@ def test_bad_input_is_one_sentence_and_leaves_files_alone(
     target.write_text("as it was")
     system = make(tmp_path, benchmark)
     before = sorted(tmp_path.iterdir())
-    given = ["evaluate", "--benchmark", str(place / "tiny"), *system, "--json", str(target)]
-    assert cli.main(given) == 2
+    words = ["evaluate", "--benchmark", str(place / "tiny"), *system, "--json", str(target)]
+    assert cli.main(words) == 2
     captured = capsys.readouterr()
     assert captured.err.splitlines()[-1].startswith("hbt: ")
     assert message in captured.err.splitlines()[-1]

@@ -110,11 +110,13 @@ def test_a_written_run_is_read_back_to_the_last_bit(tmp_path: Path) -> None:
     rows = np.tile(np.arange(len(benchmark.passage_ids)), (shape[0], 1))
     passages = random.permuted(rows, axis=1)
     scores = -np.sort(-(random.normal(size=shape).astype(np.float32) ** 9))
-    path = write_run(tmp_path / "new/run.trec", benchmark, passages[:, :7], scores)
-    run = read_run(path, benchmark)
-    np.testing.assert_array_equal(run.passage.reshape(shape), passages[:, :7])
-    np.testing.assert_array_equal(run.score.reshape(shape), scores)
-    assert [each.name for each in path.parent.iterdir()] == ["run.trec"]
+    for name in ("run.trec", "run.trec.gz"):
+        path = write_run(tmp_path / "new" / name, benchmark, passages[:, :7], scores)
+        run = read_run(path, benchmark)
+        np.testing.assert_array_equal(run.passage.reshape(shape), passages[:, :7])
+        np.testing.assert_array_equal(run.score.reshape(shape), scores)
+    assert sorted(each.name for each in path.parent.iterdir()) == ["run.trec", "run.trec.gz"]
+    assert gzip.decompress(path.read_bytes()) == path.with_suffix("").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,10 @@ def write_json_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
     write_lines(path, (json.dumps(record, ensure_ascii=False) for record in records))
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write lines that end with a line feed on every system."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
+def write_lines(path: Path, lines: Iterable[str], *, packed: bool = False) -> None:
+    """Write lines that end with a line feed on every system; packed is gzip."""
+    with gzip.open(path, "wb") if packed else path.open("wb") as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
 
 
 @contextmanager

@@ -55,32 +55,35 @@ def read_run(path: str | Path, benchmark: Benchmark, *, progress: str | None = N
     query_row = {name: row for row, name in enumerate(benchmark.query_ids)}
     passage_row = {name: row for row, name in enumerate(benchmark.passage_ids)}
     queries, passages, scores, lines = array("q"), array("q"), array("f"), array("q")
-    shown = tqdm(numbered_lines(path), progress, unit=" lines", disable=progress is None)
-    for number, line in shown:
-        fields = line.split()
-        if len(fields) != 6:
-            raise CorpusError(
-                f"{path}, line {number} has {len(fields)} fields; "
-                "query Q0 passage rank score name are needed"
-            )
-        query, passage = query_row.get(fields[0]), passage_row.get(fields[2])
-        if query is None or passage is None:
-            what, name = ("query", fields[0]) if query is None else ("passage", fields[2])
-            raise CorpusError(
-                f"{path}, line {number}: {benchmark.name} has no {what} with the id {name!r}"
-            )
-        try:
-            score = float(fields[4])
-        except ValueError:
-            raise CorpusError(f"{path}, line {number}: score {fields[4]!r} is no number") from None
-        if not -LARGEST_SCORE < score < LARGEST_SCORE:
-            raise CorpusError(
-                f"{path}, line {number}: score {fields[4]!r} is no finite number of float32"
-            )
-        queries.append(query)
-        passages.append(passage)
-        scores.append(score)
-        lines.append(number)
+    bar = tqdm(numbered_lines(path), progress, unit=" lines", disable=progress is None)
+    with bar as shown:
+        for number, line in shown:
+            fields = line.split()
+            if len(fields) != 6:
+                raise CorpusError(
+                    f"{path}, line {number} has {len(fields)} fields; "
+                    "query Q0 passage rank score name are needed"
+                )
+            query, passage = query_row.get(fields[0]), passage_row.get(fields[2])
+            if query is None or passage is None:
+                what, name = ("query", fields[0]) if query is None else ("passage", fields[2])
+                raise CorpusError(
+                    f"{path}, line {number}: {benchmark.name} has no {what} with the id {name!r}"
+                )
+            try:
+                score = float(fields[4])
+            except ValueError:
+                raise CorpusError(
+                    f"{path}, line {number}: score {fields[4]!r} is no number"
+                ) from None
+            if not -LARGEST_SCORE < score < LARGEST_SCORE:
+                raise CorpusError(
+                    f"{path}, line {number}: score {fields[4]!r} is no finite number of float32"
+                )
+            queries.append(query)
+            passages.append(passage)
+            scores.append(score)
+            lines.append(number)
     if not queries:
         raise CorpusError(f"{path} is empty")
     return _sorted(path, benchmark, *map(np.array, (queries, passages, scores, lines)))
@@ -118,7 +121,7 @@ def write_run(
     """Write top lists, such as those of `hbt.retrieval.Counts`, as a run.
 
     Args:
-        path: the file.
+        path: the file; gzip if it ends with .gz.
         benchmark: whose ids are written.
         top_k_passage: integer array (n_queries, k), rows of passages, best first.
         top_k_score: float array (n_queries, k), their scores; written so that float32 is read
@@ -137,5 +140,6 @@ def write_run(
                 for query, row in enumerate(zip(top_k_passage, top_k_score, strict=True))
                 for rank, (passage, score) in enumerate(zip(*row, strict=True), start=1)
             ),
+            packed=Path(path).suffix == ".gz",
         )
     return Path(path)

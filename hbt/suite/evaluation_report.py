@@ -46,6 +46,9 @@ def bias_block(outcome: Outcome) -> dict[str, Any]:
     from hbt.bias import summary
 
     found = summary(outcome.benchmark, outcome.counts, outcome.scores, TOP_K, listed=outcome.listed)
+    if outcome.scores is None:
+        reason = "needs the scores of passages that the run does not list"
+        found["measures"]["mean_rank_correlation"]["reason"] = reason
     return {key: found[key] for key in ("k", "ties", "measures", "language_mix", "removal")}
 
 
@@ -80,11 +83,13 @@ def _reasons(scores: DataFrame) -> dict[str, dict[str, str]]:
 
 
 def _needs(metric: str) -> str:
-    if metric == "MRR":
+    name, _, k = metric.partition("@")
+    if name == "MRR":
         return "needs one relevant passage of the pool"
-    if "@" in metric:
-        return f"needs the first {metric.partition('@')[2]} passages of the pool or all relevant"
-    return "needs the ranks of all relevant passages of the pool"
+    if not k:
+        return "needs the ranks of all relevant passages of the pool"
+    top = f"needs the first {k} passages of the pool" if k != "1" else "needs the first passage"
+    return f"{top}, or {'one relevant one' if name == 'Success' else 'all relevant ones'}"
 
 
 def _by_language(outcome: Outcome, distances: dict[str, float | None]) -> list[dict[str, Any]]:
