@@ -110,9 +110,9 @@ def _counts(benchmark: Benchmark, system: System) -> tuple[Counts, Scores | None
             run = read_run(system.source, benchmark, progress="run")
             scores, listed = run_scores(benchmark, run), Listed.of(benchmark, run)
         counts = count_from_scores(benchmark, scores, top_k=top_k)
-        return (
-            (counts, scores, None) if listed is None or listed.complete else (counts, None, listed)
-        )
+        if listed is not None and not listed.complete:
+            return counts, None, listed
+        return counts, scores, None
     if system.kind == "embeddings":
         embeddings = read_embeddings(system.source, benchmark)
     elif system.kind == "model":
