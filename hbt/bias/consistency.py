@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hbt.bias.mix import top_places
-from hbt.bias.ranks import mean_of
+from hbt.bias.ranks import mean_of, ranks_within
 from hbt.corpus import Benchmark
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ BLOCK_ROWS = 256
 """Queries scored at a time."""
 
 BLOCK_VALUES = 2**22
-"""Comparisons or gathered numbers held at a time."""
+"""Numbers of passage embeddings gathered at a time."""
 
 
 def mean_rank_correlation(
@@ -88,24 +88,16 @@ def spearman(first: np.ndarray, second: np.ndarray, chosen: np.ndarray) -> np.nd
         second: array (n_rows, n), other scores of the same.
         chosen: bool array (n_rows, n), which of them count.
     """
-    result = np.full(len(first), np.nan)
-    step = max(1, BLOCK_VALUES // max(first.shape[1] ** 2, 1))
-    for start in range(0, len(first), step):
-        here = slice(start, start + step)
-        weight = chosen[here].astype(float)
-        number = weight.sum(axis=1, keepdims=True)
-        a, b = (_centred_ranks(each[here], weight, number) for each in (first, second))
-        size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-        np.divide((a * b).sum(axis=1), size, out=result[here], where=size > 0)
-    return result
+    a, b = (_centred_ranks(each, chosen) for each in (first, second))
+    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), size, out=np.full(len(a), np.nan), where=size > 0)
 
 
-def _centred_ranks(values: np.ndarray, weight: np.ndarray, number: np.ndarray) -> np.ndarray:
+def _centred_ranks(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Ranks among the chosen values of a row, less their mean; 0 for those not chosen."""
-    below = values[:, None, :] < values[:, :, None]  # (n_rows, value, other)
-    equal = values[:, None, :] == values[:, :, None]
-    smaller, same = (np.einsum("rvo,ro->rv", each, weight) for each in (below, equal))
-    return (smaller + (same + 1) / 2 - (number + 1) / 2) * weight
+    ranks = np.zeros(values.shape)
+    ranks[chosen] = ranks_within(values[chosen], np.nonzero(chosen)[0])
+    return np.where(chosen, ranks - (chosen.sum(axis=1, keepdims=True) + 1) / 2, 0.0)
 
 
 def _first_time(passages: np.ndarray) -> np.ndarray:
