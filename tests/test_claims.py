@@ -33,6 +33,7 @@ class HandMade:
     model: str = "XLM-R"
     benchmark: str = "XQuAD-R"
     synthetic: bool = False
+    judges: bool = True
     comparable: bool = True
     notes: tuple[str, ...] = ()
     differences: dict[Contrast, Measured] = field(default_factory=dict)
@@ -191,6 +192,9 @@ def test_a_required_claim_fails_when_a_run_disagrees() -> None:
     assert judged("10", HandMade(differences=against)).fails
     assert judged("10", HandMade(synthetic=True, differences=against)).fails
     assert not judged("8", HandMade(differences={MULTILINGUAL: measured(-0.02, -0.01)})).fails
+    smoke = judged("10", HandMade(judges=False, differences=against))
+    assert (smoke.replicated, smoke.fails) == ("not run", False)
+    assert smoke.rows[0].verdict == "disagree"
     unsure = answers("10", lambda contrast: measured(-5.0, 5.0))
     assert not judged("10", HandMade(differences=unsure)).fails
 

@@ -71,16 +71,21 @@ class Judged:
     finding: Finding | None
 
     @property
+    def judging(self) -> list[Row]:
+        """The rows that count for the claim."""
+        return [row for row in self.rows if row.run is None or row.run.judges]
+
+    @property
     def replicated(self) -> str:
         """The verdict of replications, or of the check."""
         if self.finding is not None:
             return {True: AGREE, False: DISAGREE, None: NOT_RUN}[self.finding.holds]
-        return worst(row.verdict for row in self.rows if row.is_replication)
+        return worst(row.verdict for row in self.judging if row.is_replication)
 
     @property
     def in_direction(self) -> str:
         """The verdict of all other runs."""
-        return worst(row.verdict for row in self.rows if not row.is_replication)
+        return worst(row.verdict for row in self.judging if not row.is_replication)
 
     @property
     def fails(self) -> bool:

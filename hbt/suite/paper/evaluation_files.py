@@ -82,6 +82,7 @@ class EvaluationRun:
     model: str
     benchmark: str
     synthetic: bool
+    judges: bool
     comparable: bool
     notes: tuple[str, ...]
     languages: tuple[str, ...]
@@ -226,6 +227,7 @@ def _run(model: str, benchmark: str, systems: dict[str, list[EvaluationFile]]) -
         model=model,
         benchmark=benchmark,
         synthetic=benchmark == "village",
+        judges=True,
         comparable=same,
         notes=tuple(notes),
         languages=printed if printed and set(printed) <= set(own) else own,

@@ -102,7 +102,7 @@ def counted(judged: Judged) -> str:
     """How many of a claim's comparisons were measured, by verdict; or what its check found."""
     if judged.finding is not None:
         return judged.finding.detail
-    verdicts = [row.verdict for row in judged.rows]
+    verdicts = [row.verdict for row in judged.judging]
     found = {name: verdicts.count(name) for name in dict.fromkeys(verdicts)}
     return ", ".join(f"{name}: {number}" for name, number in found.items())
 

@@ -27,6 +27,7 @@ class FolderRun:
     model: str
     benchmark: str
     synthetic: bool
+    judges: bool
     comparable: bool
     notes: tuple[str, ...]
     scores: Table
@@ -74,7 +75,7 @@ def read_folder(folder: Path, label: str = "") -> FolderRun:
     differences = read_table(folder / "differences.csv", "difference")
     notes = []
     if profile == "smoke":
-        notes.append("The smoke profile only proves that all runs; its numbers mean nothing.")
+        notes.append("The smoke profile only proves that all runs: its numbers judge no claim.")
     if any(each.over == "items" for each in differences.values()):
         notes.append("Fewer than five seeds: its intervals are over items only.")
     return FolderRun(
@@ -82,6 +83,7 @@ def read_folder(folder: Path, label: str = "") -> FolderRun:
         model=label or known_model(encoder),
         benchmark=BENCHMARKS[data],
         synthetic=data == "village",
+        judges=profile != "smoke",
         comparable=data == "real",
         notes=tuple(notes),
         scores=read_table(folder / "samplings.csv", "system"),

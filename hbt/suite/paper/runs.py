@@ -61,6 +61,7 @@ class Run(Protocol):
         model: one of the paper's models, or what else was trained.
         benchmark: one of the paper's benchmarks, "village", or another name.
         synthetic: is its text made by a program?
+        judges: do its verdicts count for a claim? Those of the smoke profile do not.
         comparable: are queries and pool those of the paper? Else only directions are compared.
         notes: what a reader must know, one sentence each.
     """
@@ -69,6 +70,7 @@ class Run(Protocol):
     model: str
     benchmark: str
     synthetic: bool
+    judges: bool
     comparable: bool
     notes: tuple[str, ...]
 
