@@ -6,6 +6,8 @@ difference_table(tables, [("hybrid", "X-Y")])
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,7 +44,8 @@ def interval_table(
         seed: of the draws.
 
     Returns:
-        Columns system, metric, setting, estimate, low, high, over, n_seeds.
+        Columns system, metric, setting, estimate, low, high, over, n_seeds, seed_sd (standard
+        deviation of the seeds' own estimates; NaN of a single one).
 
     Raises:
         ValueError: as `UnitTable.select` and `hbt.uncertainty.interval`.
@@ -116,7 +119,8 @@ def evidence(
 
     Returns:
         The table with the columns
-        - estimate, low, high, over, n_seeds: the 95 % interval;
+        - estimate, low, high, over, n_seeds, seed_sd: the 95 % interval, and the standard deviation
+          of the seeds' own estimates;
         - p_items: sign-flip test over units, of these very seeds;
         - p: of what the interval is over. With five or more seeds the interval turned around
           (`Resamples.p_values`), with fewer the same as p_items;
@@ -186,4 +190,5 @@ def _columns(found: Interval) -> dict[str, object]:
         "high": found.high,
         "over": found.over,
         "n_seeds": len(found.points),
+        "seed_sd": statistics.stdev(found.points) if len(found.points) > 1 else math.nan,
     }

@@ -22,6 +22,7 @@ from hbt.suite.low_resource_results import mean_interval
 from hbt.suite.profiles import Profile, profile_settings
 from hbt.suite.worlds import WorldSettings, load_world, thin_out
 from hbt.training import TrainingSettings
+from hbt.uncertainty import interval, verdict
 from hbt.village import VillageSettings
 
 VILLAGE = VillageSettings(
@@ -165,9 +166,9 @@ def test_tables_say_what_their_intervals_hold(systems: dict[str, list[Result]]) 
 
 def test_verdict_follows_the_interval() -> None:
     values = np.full((1, 30, 1), 0.2) + np.linspace(-0.01, 0.01, 30)[None, :, None]
-    assert tables.verdict(tables.interval(values)) == "higher"
-    assert tables.verdict(tables.interval(-values)) == "lower"
-    assert tables.verdict(tables.interval(values - 0.2)) == "no evidence"
+    assert verdict(interval(values)) == "higher"
+    assert verdict(interval(-values)) == "lower"
+    assert verdict(interval(values - 0.2)) == "no evidence"
 
 
 def test_low_resource_order_alternates_and_depends_on_the_seed() -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hbt.sampling import CROSS_LINGUAL, MONOLINGUAL, Batch, ItemLayout, Plan
-from hbt.suite.tables import RANK_DISTANCE, SETTINGS, unit_values, verdict
-from hbt.uncertainty import Interval, UnitValues, interval, paired_difference
+from hbt.suite.tables import RANK_DISTANCE, SETTINGS, unit_table
+from hbt.uncertainty import Interval, interval, paired_difference, verdict
+from hbt.units import UnitValues
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +83,10 @@ def measure(results: Sequence[Result]) -> Values:
 
     What is returned is small; the tables of all queries that `results` hold need not be kept.
     """
+    metrics = dict.fromkeys(metric for metric, _ in MEASURES.values())
+    gathered = {metric: unit_table(results, [metric]) for metric in metrics}
     return {
-        panel: unit_values(results, metric, setting)
+        panel: gathered[metric].select(metric, setting)
         for panel, (metric, setting) in MEASURES.items()
     }
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from hbt.suite.by_language import DIRECTIONS, RunScores, pick
 from hbt.suite.language_groups import GROUPS, language_groups
-from hbt.suite.tables import RESAMPLES, verdict
+from hbt.suite.tables import RESAMPLES
 from hbt.suite.worlds import World
-from hbt.uncertainty import Interval, interval, paired_difference
+from hbt.uncertainty import Interval, interval, paired_difference, verdict
 
 if TYPE_CHECKING:
     import pandas as pd

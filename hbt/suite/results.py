@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hbt import comparisons
 from hbt.sampling import SAMPLINGS
+from hbt.significance import holm
 from hbt.suite import machine, results_page, tables
 from hbt.suite.experiment import Experiment, Result, bm25, run_all
 from hbt.suite.low_resource_results import (
@@ -56,29 +58,26 @@ def sampling_tables(results: dict[str, list[Result]], resamples: int) -> dict[st
         (TWICE, "X-Y"),
     ]
     means, differences = [], []
-    for metric in (*METRICS, tables.RANK_DISTANCE):
-        settings = tables.SETTINGS if metric != tables.RANK_DISTANCE else ("multilingual",)
-        arguments = {"metric": metric, "settings": settings, "resamples": resamples}
-        means.append(tables.interval_table(results, **arguments))
-        differences.append(tables.difference_table(results, pairs, **arguments))
-    return {"samplings": pd.concat(means), "differences": pd.concat(differences)}
+    for metrics in (METRICS, (tables.RANK_DISTANCE,)):
+        gathered = {name: tables.unit_table(runs, metrics) for name, runs in results.items()}
+        means.append(comparisons.interval_table(gathered, resamples=resamples))
+        differences.append(comparisons.difference_table(gathered, pairs, resamples=resamples))
+    table = pd.concat(differences)
+    table = table.assign(p_holm=holm(table.p.to_numpy()))  # over both, the whole table
+    return {"samplings": pd.concat(means), "differences": table}
 
 
 def alpha_table(profile: Profile) -> pd.DataFrame:
     """The curve over alpha: mAP in the three settings, and the rank distance."""
     import pandas as pd
 
+    measures = (("mAP", tables.SETTINGS), (tables.RANK_DISTANCE, ("multilingual",)))
     rows = []
     for alpha in profile.alphas:
         runs = [profile.system("hybrid", seed, alpha=alpha) for seed in profile.seeds]
         system = {"hybrid": run_all(runs, "test", f"alpha {alpha}")}
-        for metric, settings in (
-            ("mAP", tables.SETTINGS),
-            (tables.RANK_DISTANCE, ("multilingual",)),
-        ):
-            found = tables.interval_table(
-                system, metric, settings=settings, resamples=profile.resamples
-            )
+        for metric, settings in measures:
+            found = tables.interval_table(system, metric, settings, resamples=profile.resamples)
             rows.append(found.assign(alpha=alpha))
     return pd.concat(rows)
 
@@ -87,14 +86,14 @@ def bm25_table(profile: Profile) -> pd.DataFrame:
     """BM25 on the test: every metric and setting, with the interval over items."""
     import pandas as pd
 
-    system = {"BM25": [bm25(profile.base.world)]}
+    results = [bm25(profile.base.world)]
     parts = [
-        tables.interval_table(system, metric, resamples=profile.resamples) for metric in METRICS
+        comparisons.interval_table(
+            {"BM25": tables.unit_table(results, metrics)}, resamples=profile.resamples
+        )
+        for metrics in (METRICS, (tables.RANK_DISTANCE,))
     ]
-    distance = tables.interval_table(
-        system, tables.RANK_DISTANCE, ("multilingual",), resamples=profile.resamples
-    )
-    return pd.concat([*parts, distance])
+    return pd.concat(parts)
 
 
 def write_results(profile: Profile, folder: Path, command: str) -> list[Path]:

@@ -7,10 +7,11 @@ seeds on, over items alone with fewer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hbt.uncertainty import Interval, UnitValues, from_per_query, interval, paired_difference
+from hbt import comparisons
+from hbt.units import UnitTable, gather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,43 +24,34 @@ RESAMPLES = 2_000
 """Enough for a figure; the committed tables take 10,000."""
 
 
-def unit_values(
-    results: Sequence[Result],
-    metric: str,
-    setting: str,
-    languages: Sequence[str] | None = None,
-    passage_languages: Sequence[str] | None = None,
-) -> UnitValues:
-    """Scores of one system by cluster and cell, or its rank distances.
+def unit_table(
+    results: Sequence[Result], metrics: Sequence[str], settings: Sequence[str] = SETTINGS
+) -> UnitTable:
+    """All scores of one system, gathered from its results, one for each seed.
 
     Args:
         results: one for each seed.
-        metric: a column of `Result.per_query`, or "rank_distance" (setting "multilingual").
-        setting: one of SETTINGS.
-        languages: query languages to keep; all where not given.
-        passage_languages: passage languages to keep; all where not given.
+        metrics: columns of `Result.per_query`, or "rank_distance" alone.
+        settings: to read; rank distance has "multilingual" only.
     """
-    frames = []
-    for result in results:
-        frame = result.rank_distance if metric == RANK_DISTANCE else _rows(result, metric, setting)
-        if languages is not None:
-            frame = frame[frame.query_language.isin(languages)]
-        if passage_languages is not None:
-            frame = frame[frame.passage_language.isin(passage_languages)]
-        frames.append(frame)
-    return from_per_query(frames, metric, setting)
+    if list(metrics) == [RANK_DISTANCE]:
+        return gather((result.rank_distance for result in results), metrics)
+    return gather(_per_query(results, metrics, settings), metrics)
 
 
-def _rows(result: Result, metric: str, setting: str) -> pd.DataFrame:
-    """What `from_per_query` needs of `Result.per_query`, which is too large to keep for each seed.
+def _per_query(
+    results: Sequence[Result], metrics: Sequence[str], settings: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """What `gather` needs of `Result.per_query`, one table in memory at a time.
 
     On XQuAD-R a whole table takes 16 MB, and a notebook compares a dozen of them.
     """
     import pandas as pd
 
-    columns = ["query", "cluster", "query_language", "setting", "passage_language", metric]
-    file = result.folder / "per_query.parquet"
-    return pd.read_parquet(file, columns=columns, filters=[("setting", "==", setting)])
+    columns = ["query", "cluster", "query_language", "setting", "passage_language", *metrics]
+    for result in results:
+        file = result.folder / "per_query.parquet"
+        yield pd.read_parquet(file, columns=columns, filters=[("setting", "in", list(settings))])
 
 
 def interval_table(
@@ -69,18 +61,19 @@ def interval_table(
     languages: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
-    """One row per system and setting: system, setting, estimate, low, high, over, n_seeds."""
-    import pandas as pd
+    """One row per system and setting, with the columns of `hbt.comparisons.interval_table`.
 
-    rows = []
-    for name, results in systems.items():
-        for setting in settings:
-            values = unit_values(results, metric, setting, languages)
-            rows.append(
-                {"system": name, "setting": setting, "metric": metric}
-                | _row(interval(values, resamples=resamples))
-            )
-    return pd.DataFrame(rows)
+    Args:
+        systems: name -> results, one for each seed.
+        metric: a column of `Result.per_query`, or "rank_distance" (setting "multilingual").
+        settings: some of SETTINGS.
+        languages: query languages to keep; all where not given.
+        resamples: of the bootstrap.
+    """
+    gathered = {name: unit_table(results, [metric], settings) for name, results in systems.items()}
+    return comparisons.interval_table(
+        gathered, settings=settings, languages=languages, resamples=resamples
+    )
 
 
 def difference_table(
@@ -94,44 +87,20 @@ def difference_table(
 ) -> pd.DataFrame:
     """First minus second for each pair of systems and each setting, paired by item and seed.
 
-    Columns: difference ("first minus second"), setting, metric, estimate, low, high, over,
-    n_seeds, verdict. `languages` and `passage_languages` are as in `unit_values`.
+    Columns as in `hbt.comparisons.difference_table`: difference ("first minus second"), metric,
+    setting, estimate, low, high, over, n_seeds, p_items, p, p_holm, detectable, verdict. Arguments
+    as for `interval_table`; `passage_languages` are those to keep.
     """
-    import pandas as pd
-
-    rows = []
-    for first, second in pairs:
-        for setting in settings:
-            both = (
-                unit_values(systems[name], metric, setting, languages, passage_languages)
-                for name in (first, second)
-            )
-            found = paired_difference(*both, resamples=resamples)
-            rows.append(
-                {"difference": f"{first} minus {second}", "setting": setting, "metric": metric}
-                | _row(found)
-                | {"verdict": verdict(found)}
-            )
-    return pd.DataFrame(rows)
-
-
-def _row(found: Interval) -> dict[str, object]:
-    return {
-        "estimate": found.estimate,
-        "low": found.low,
-        "high": found.high,
-        "over": found.over,
-        "n_seeds": len(found.points),
-    }
-
-
-def verdict(found: Interval) -> str:
-    """What an interval of a difference is evidence of: "higher", "lower" or "no evidence"."""
-    if found.low > 0:
-        return "higher"
-    if found.high < 0:
-        return "lower"
-    return "no evidence"
+    names = dict.fromkeys(name for pair in pairs for name in pair)
+    gathered = {name: unit_table(systems[name], [metric], settings) for name in names}
+    return comparisons.difference_table(
+        gathered,
+        pairs,
+        settings=settings,
+        languages=languages,
+        passage_languages=passage_languages,
+        resamples=resamples,
+    )
 
 
 def sentences(table: pd.DataFrame, digits: int = 3) -> list[str]:
