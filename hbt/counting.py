@@ -1,8 +1,8 @@
 """What the forms of the counting step share: tiles, their columns, the pairs to count for.
 
 A tile is a block of queries by all passages. Its columns are sorted by language, so that counts per
-language are sums over neighbouring columns. Each form of the step is a module with two functions,
-`count_tile` and `top_k`; all give the same result:
+language are sums over neighbouring columns. Each form of the step is a module with a function
+`count_tile`; all give the same result:
 
 - `hbt.counting_numba`: a compiled loop, for the CPU, where numba is installed (the extra `fast`);
 - `hbt.counting_numpy`: for the CPU without numba;
@@ -50,9 +50,8 @@ def tie_ids(passage_ids: Sequence[str]) -> list[str]:
 
 def tie_places(passage_ids: Sequence[str]) -> np.ndarray:
     """The place of each passage among equal scores, 0 first: int32 array (n_passages,)."""
-    digests = (hashlib.sha256(name.encode()).digest() for name in passage_ids)
-    keys = (int.from_bytes(digest[:8], "big") for digest in digests)
-    order = np.argsort(~np.fromiter(keys, dtype=np.uint64, count=len(passage_ids)), kind="stable")
+    digests = b"".join([hashlib.sha256(name.encode()).digest()[:8] for name in passage_ids])
+    order = np.argsort(~np.frombuffer(digests, dtype=">u8").astype(np.uint64), kind="stable")
     places = np.empty(len(order), dtype=np.int32)
     places[order] = np.arange(len(order))
     return places
@@ -147,11 +146,9 @@ class TileCounts:
         """Nothing counted yet."""
         return TileCounts(*(np.zeros((n_pairs, n_languages), dtype=np.int64) for _ in range(3)))
 
-    def add(self, here: slice, more: TileCounts) -> None:
-        """Add the counts of another tile for the pairs `here`."""
-        self.higher[here] += more.higher
-        self.tied[here] += more.tied
-        self.earlier[here] += more.earlier
+    def of(self, here: slice) -> TileCounts:
+        """The counts of the pairs `here`, in the same memory."""
+        return TileCounts(self.higher[here], self.tied[here], self.earlier[here])
 
 
 class Threads:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from hbt import counting_torch
 from hbt.counting import Layout, Threads, TileCounts, TilePairs
+from hbt.counting_torch import top_k
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,17 +35,22 @@ def compiled(**flags: object) -> Callable[[Callable], Callable]:
     return wrap
 
 
-def count_tile(scores: Tensor, pairs: TilePairs, layout: Layout, threads: Threads) -> TileCounts:
-    """Counts of one tile; arguments as in `hbt.counting_numpy`."""
-    tile = scores.numpy()
-    counts = TileCounts.zeros(len(pairs.row), len(layout.begin))
+def count_tile(
+    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, threads: Threads, counts: TileCounts
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count one tile; as in `hbt.counting_numpy`."""
+    tile, fast = scores.numpy(), k <= LANES
+    columns = np.empty((len(tile), k if fast else 0), dtype=np.int64)
+    values = np.empty(columns.shape, dtype=np.float32)
     offsets = pairs.offsets(len(tile))
     given = (pairs.score, pairs.own, pairs.tie_place, layout.begin, layout.end, layout.tie_place)
-    found = (counts.higher, counts.tied, counts.earlier)
-    threads.share(
-        lambda first, last: _count_rows(tile, first, last, offsets, *given, *found), len(tile)
-    )
-    return counts
+    found = (counts.higher, counts.tied, counts.earlier, columns, values)
+
+    def share(first: int, last: int) -> None:
+        _count_rows(tile, first, last, offsets, *given, *found)
+
+    threads.share(share, len(tile))
+    return (columns, values) if fast else top_k(scores, k, layout)
 
 
 @compiled()
@@ -63,43 +68,39 @@ def _count_rows(
     higher,
     tied,
     earlier,
+    columns,
+    values,
 ):
+    k = columns.shape[1]
+    peaks, highest = np.empty(LANES, dtype=np.float32), np.empty(k, dtype=np.float32)
     for row in range(first, last):
+        line = scores[row]
         for language in range(len(begin)):
-            part = scores[row, begin[language] : end[language]]
+            part = line[begin[language] : end[language]]
             place = tie_place[begin[language] : end[language]]
             for pair in range(offsets[row], offsets[row + 1]):
-                score = pair_score[pair]
-                # 32 bits all along, as wide as a score: else half as many fit into a register
-                above, reached = np.int32(0), np.int32(0)
-                for column in range(len(part)):
-                    above = np.int32(above + np.int32(part[column] > score))
-                    reached = np.int32(reached + np.int32(part[column] >= score))
-                equal = reached - above - (pair_own[pair] == language)
-                higher[pair, language] = above
-                tied[pair, language] = equal
-                if equal:
-                    before, limit = np.int32(0), pair_place[pair]
-                    for column in range(len(part)):
-                        ahead = (part[column] == score) & (place[column] < limit)
-                        before = np.int32(before + np.int32(ahead))
-                    earlier[pair, language] = before
+                above, equal, before = _compare(part, pair_score[pair], place, pair_place[pair])
+                higher[pair, language] += above
+                # the relevant passage itself is no tie
+                tied[pair, language] += equal - (pair_own[pair] == language)
+                earlier[pair, language] += before
+        if k:  # now, while the row is in the cache
+            _first_k(line, tie_place, peaks, highest, columns[row], values[row])
 
 
-def top_k(
-    scores: Tensor, k: int, layout: Layout, threads: Threads
-) -> tuple[np.ndarray, np.ndarray]:
-    """First k columns of each row in trec order, with their scores: two arrays (n_rows, k)."""
-    if k > LANES:
-        return counting_torch.top_k(scores, k, layout, threads)
-    tile = scores.numpy()
-    columns = np.zeros((len(tile), k), dtype=np.int64)
-    values = np.zeros((len(tile), k), dtype=np.float32)
-    threads.share(
-        lambda first, last: _top_rows(tile, first, last, layout.tie_place, columns, values),
-        len(tile),
-    )
-    return columns, values
+@compiled()
+def _compare(part, score, place, own_place):
+    """Scores that are higher than one, equal to it, and equal in an earlier place."""
+    # 32 bits all along, as wide as a score: else half as many fit into a register
+    above, reached, before = np.int32(0), np.int32(0), np.int32(0)
+    for column in range(len(part)):
+        above = np.int32(above + np.int32(part[column] > score))
+        reached = np.int32(reached + np.int32(part[column] >= score))
+    if reached > above:
+        for column in range(len(part)):
+            ahead = (part[column] == score) & (place[column] < own_place)
+            before = np.int32(before + np.int32(ahead))
+    return above, reached - above, before
 
 
 @compiled(fastmath={"nnan", "nsz"})  # a maximum becomes one instruction; no score is NaN
@@ -132,31 +133,26 @@ def _kth_highest(values, highest):
 
 
 @compiled()
-def _top_rows(scores, first, last, tie_place, columns, values):
-    k = columns.shape[1]
-    peaks, highest = np.empty(LANES, dtype=np.float32), np.empty(k, dtype=np.float32)
-    for row in range(first, last):
-        line, best, found = scores[row], values[row], columns[row]
-        _peaks(line, peaks)
-        bound = _kth_highest(peaks, highest)  # reached by k lanes, so by the k-th score too
-        n = 0
-        for lane in range(LANES):
-            if peaks[lane] < bound:
+def _first_k(line, tie_place, peaks, highest, found, best):
+    """The first k columns of a row in trec order and their scores, into `found` and `best`."""
+    k, n = len(found), 0
+    _peaks(line, peaks)
+    bound = _kth_highest(peaks, highest)  # reached by k lanes, so by the k-th score too
+    for lane in range(LANES):
+        if peaks[lane] < bound:
+            continue
+        for column in range(lane, len(line), LANES):
+            score, place = line[column], tie_place[column]
+            if score < bound:
                 continue
-            for column in range(lane, len(line), LANES):
-                score = line[column]
-                if score < bound:
-                    continue
-                at = n if n < k else k - 1
-                if n == k and not _before(score, tie_place[column], best[at], tie_place[found[at]]):
-                    continue
-                while at > 0 and _before(
-                    score, tie_place[column], best[at - 1], tie_place[found[at - 1]]
-                ):
-                    best[at], found[at] = best[at - 1], found[at - 1]
-                    at -= 1
-                best[at], found[at] = score, column
-                n = min(n + 1, k)
+            at = n if n < k else k - 1
+            if n == k and not _before(score, place, best[at], tie_place[found[at]]):
+                continue
+            while at > 0 and _before(score, place, best[at - 1], tie_place[found[at - 1]]):
+                best[at], found[at] = best[at - 1], found[at - 1]
+                at -= 1
+            best[at], found[at] = score, column
+            n = min(n + 1, k)
 
 
 @compiled()

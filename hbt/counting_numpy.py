@@ -13,8 +13,6 @@ from hbt.counting_torch import top_k
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["count_tile", "top_k"]
-
 LANE = 255
 """So many words can be added before one of their eight bytes could overflow."""
 
@@ -48,17 +46,23 @@ def _runs(layout: Layout) -> _Runs:
     return _Runs(np.array(words, dtype=np.int64), np.array(first, dtype=np.int64), present)
 
 
-def count_tile(scores: Tensor, pairs: TilePairs, layout: Layout, threads: Threads) -> TileCounts:
-    """Counts of one tile.
+def count_tile(
+    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, threads: Threads, counts: TileCounts
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count one tile, and find the first k columns of each row.
 
     Args:
         scores: float32 tensor (n_rows, width) on the CPU, finite, minus infinity in padding.
         pairs: the relevant passages.
         layout: what the columns are.
+        k: how many columns to find, at most as many as have a passage.
         threads: who shares the rows.
+        counts: what is found for the pairs is added here.
+
+    Returns:
+        The columns of each row in trec order, and their scores: two arrays (n_rows, k).
     """
     tile, slots_of, runs = scores.numpy(), pairs.slot, _runs(layout)
-    counts = TileCounts.zeros(len(pairs.row), len(layout.begin))
     offsets = pairs.offsets(len(tile))
 
     def share(first: int, last: int) -> None:
@@ -78,7 +82,7 @@ def count_tile(scores: Tensor, pairs: TilePairs, layout: Layout, threads: Thread
                     _compare(tile[row:stop], pairs, chosen, at, layout, runs, truth, counts)
 
     threads.share(share, len(tile))
-    return counts
+    return top_k(scores, k, layout)
 
 
 def _compare(
@@ -91,7 +95,7 @@ def _compare(
     buffer: np.ndarray,
     counts: TileCounts,
 ) -> None:
-    """Fill in the counts of the chosen pairs, which belong to the given rows.
+    """Add to the counts of the chosen pairs, which belong to the given rows.
 
     `at` is the place of each chosen pair in a matrix (rows, slots).
     """
@@ -103,16 +107,16 @@ def _compare(
     wanted[at] = pairs.score[chosen]
     truth = buffer[: shape[0] * shape[1] * layout.width].reshape(*shape, layout.width)
     np.greater(rows[:, None, :], wanted[:, :, None], out=truth)  # (rows, slots, width)
-    counts.higher[chosen] = _by_language(truth, runs, n_languages)[at]
+    counts.higher[chosen] += _by_language(truth, runs, n_languages)[at]
     np.equal(rows[:, None, :], wanted[:, :, None], out=truth)
     if np.count_nonzero(truth) == len(inside):
         return  # each passage equals itself alone: no ties
-    counts.tied[chosen] = _by_language(truth, runs, n_languages)[at]
+    counts.tied[chosen] += _by_language(truth, runs, n_languages)[at]
     counts.tied[chosen[inside], own[inside]] -= 1
     place = np.zeros(shape, dtype=np.int32)
     place[at] = pairs.tie_place[chosen]
     truth &= layout.tie_place < place[:, :, None]
-    counts.earlier[chosen] = _by_language(truth, runs, n_languages)[at]
+    counts.earlier[chosen] += _by_language(truth, runs, n_languages)[at]
 
 
 def _by_language(truth: np.ndarray, runs: _Runs, n_languages: int) -> np.ndarray:

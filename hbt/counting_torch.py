@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def count_tile(scores: Tensor, pairs: TilePairs, layout: Layout, threads: Threads) -> TileCounts:
-    """Counts of one tile on the device that has it; arguments as in `hbt.counting_numpy`."""
+def count_tile(
+    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, threads: Threads, counts: TileCounts
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count one tile on the device that has it; as in `hbt.counting_numpy`."""
     import torch
 
     device, slots = scores.device, pairs.slot
@@ -39,12 +41,12 @@ def count_tile(scores: Tensor, pairs: TilePairs, layout: Layout, threads: Thread
     higher, tied, earlier = totals[:, row, slot].cpu().numpy()
     inside = np.flatnonzero(pairs.own >= 0)
     tied[inside, pairs.own[inside]] -= 1
-    return TileCounts(higher, tied, earlier)
+    for total, more in ((counts.higher, higher), (counts.tied, tied), (counts.earlier, earlier)):
+        total += more
+    return top_k(scores, k, layout)
 
 
-def top_k(
-    scores: Tensor, k: int, layout: Layout, threads: Threads
-) -> tuple[np.ndarray, np.ndarray]:
+def top_k(scores: Tensor, k: int, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """First k columns of each row in trec order, with their scores: two arrays (n_rows, k)."""
     import torch
 

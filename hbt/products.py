@@ -122,9 +122,7 @@ class Products:
         passages = pool.passages
         if len(rows) < len(passages) or passages.nbytes <= COPY_BYTES:
             # one product of whole rows is a good deal faster than one per language
-            chosen = rows[layout.passage]
-            passages = passages.take(chosen, axis=0)
-            passages[padding] = 0
+            passages = _in_columns(passages, rows, layout, self.runs)
             self.runs = [(0, layout.width, 0)]
         self.queries = queries
         self.passages = torch.from_numpy(passages).to(device)
@@ -143,6 +141,20 @@ class Products:
         scores[:, self.padding] = -torch.inf
         if len(self.copies):
             scores[:, self.copies] = scores[:, self.first]
+
+
+def _in_columns(
+    passages: np.ndarray, rows: np.ndarray, layout: Layout, runs: list[tuple[int, int, int]]
+) -> np.ndarray:
+    """The passages of these rows in the order of the columns, zeros for padding."""
+    if len(rows) < len(passages) or len(runs) > 2 * len(layout.begin):
+        found = passages.take(rows[layout.passage], axis=0)
+        found[layout.passage < 0] = 0
+        return found
+    found = np.zeros((layout.width, passages.shape[1]), dtype=np.float32)
+    for begin, end, start in runs:  # whole runs are copied several times as fast
+        found[start : start + end - begin] = passages[begin:end]
+    return found
 
 
 def neighbours(column: np.ndarray) -> list[tuple[int, int, int]]:
@@ -180,6 +192,8 @@ def checked(embeddings: np.ndarray, n_rows: int, name: str) -> np.ndarray:
         ValueError: they are no matrix of n_rows rows, or a value is not finite (or so large that
             float32 could not hold an inner product).
     """
+    import torch
+
     array = np.asarray(embeddings)
     if array.ndim != 2 or not array.shape[1]:
         raise ValueError(f"{name} have shape {array.shape}; ({n_rows}, dimension) is needed")
@@ -187,7 +201,8 @@ def checked(embeddings: np.ndarray, n_rows: int, name: str) -> np.ndarray:
         raise ValueError(f"{name} have {len(array)} rows; the benchmark has {n_rows}")
     array = np.require(array, dtype=np.float32, requirements=("C", "W"))  # torch wants to write
     limit = np.sqrt(np.finfo(np.float32).max / array.shape[1])
-    if len(array) and not max(abs(float(array.max())), abs(float(array.min()))) < limit:
+    low, high = torch.aminmax(torch.from_numpy(array)) if len(array) else (0, 0)  # NaN if any is
+    if not max(abs(float(low)), abs(float(high))) < limit:
         fits = np.abs(array) < limit
         row = int(np.argmin(fits.all(axis=1)))
         value = array[row, int(np.argmin(fits[row]))]

@@ -92,15 +92,12 @@ class Sweep:
 
     def count(self, rows: np.ndarray, layout: Layout, fill: Fill, threads: Threads) -> None:
         """Second pass, or the only one: count these passages."""
-        alone = len(rows) == len(self.tie_place)
+        alone, k = len(rows) == len(self.tie_place), min(self.top_score.shape[1], len(rows))
         for queries, scores in self._tiles(layout, fill):
-            columns, values = self.form.top_k(
-                scores, min(self.top_score.shape[1], len(rows)), layout, threads
-            )
-            self._keep_first(queries, rows[layout.passage[columns]], values, alone)
             pairs = self._take_down(queries, scores, rows, layout)
-            here = self._pairs_of(queries)
-            self.found.add(here, self.form.count_tile(scores, pairs, layout, threads))
+            counts = self.found.of(self._pairs_of(queries))
+            columns, values = self.form.count_tile(scores, pairs, layout, k, threads, counts)
+            self._keep_first(queries, rows[layout.passage[columns]], values, alone)
 
     def _tiles(
         self, layout: Layout, fill: Fill, needed: np.ndarray | None = None

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
-import pytrec_eval
-from sklearn.metrics import average_precision_score
+from counting_examples import random_benchmark
+from evaluation_oracles import (
+    TREC_NAMES,
+    assert_equal_to_scikit_learn,
+    assert_equal_to_trec_eval,
+)
 
-from hbt.bm25 import bm25_scores
 from hbt.corpus import Benchmark, ParallelItems, benchmark_from_items
-from hbt.counting import tie_ids
-from hbt.evaluation import SETTINGS, Evaluation, Metric, evaluate
-from hbt.retrieval import Counts, count, count_from_scores
-
-TREC_NAMES = {
-    "mAP": "map",
-    "R@1": "recall_1",
-    "R@10": "recall_10",
-    "nDCG@10": "ndcg_cut_10",
-    "nDCG": "ndcg",
-    "MRR": "recip_rank",
-    "Success@5": "success_5",
-}
+from hbt.evaluation import SETTINGS, Metric, evaluate
+from hbt.retrieval import count, count_from_scores
 
 
 def made_benchmark(n_items: int = 12, missing: float = 0.2, seed: int = 0) -> Benchmark:
@@ -110,42 +101,6 @@ def test_table_per_query() -> None:
     np.testing.assert_array_equal(cells["n_queries"], means.loc[cells.index, "size"])
 
 
-def pool_rows(benchmark: Benchmark, language: str) -> np.ndarray:
-    if language == "all":
-        return np.arange(len(benchmark.passage_ids))
-    return np.flatnonzero(benchmark.passage_language == benchmark.languages.index(language))
-
-
-def assert_equal_to_trec_eval(
-    benchmark: Benchmark, scores: np.ndarray, result: Evaluation, queries: np.ndarray
-) -> None:
-    """Every pool of the given queries, ranked by pytrec_eval under the hashed names."""
-    names = tie_ids(benchmark.passage_ids)
-    grades = dict(
-        zip(
-            zip(benchmark.relevant_query, benchmark.relevant_passage, strict=True),
-            benchmark.grade,
-            strict=True,
-        )
-    )
-    table = result.per_query[result.per_query["query"].isin(queries)]
-    metrics = [name for name in table.columns if name in TREC_NAMES]
-    for language, part in table.groupby("passage_language"):
-        pool = pool_rows(benchmark, language)
-        judged, run = {}, {}
-        for query in part["query"]:
-            found = {names[p]: int(grades[query, p]) for p in pool if (query, p) in grades}
-            judged[str(query)] = found
-            run[str(query)] = {names[p]: float(scores[query, p]) for p in pool}
-        evaluator = pytrec_eval.RelevanceEvaluator(
-            judged, {"map", "recall.1,10", "ndcg_cut.10", "ndcg", "recip_rank", "success.5"}
-        )
-        theirs = evaluator.evaluate(run)
-        for metric in metrics:
-            expected = [theirs[str(query)][TREC_NAMES[metric]] for query in part["query"]]
-            np.testing.assert_allclose(part[metric], expected, rtol=0, atol=1e-9, err_msg=metric)
-
-
 @pytest.mark.parametrize("levels", [1, 3, 20, 10**6])
 def test_equal_to_trec_eval_in_every_pool(levels: int) -> None:
     benchmark = made_benchmark(n_items=40, seed=levels)
@@ -164,18 +119,38 @@ def test_equal_to_scikit_learn_in_every_pool(levels: int) -> None:
     shape = (len(benchmark.query_ids), len(benchmark.passage_ids))
     scores = generator.integers(0, levels, shape).astype(np.float32)
     counts = count_from_scores(benchmark, lambda rows: scores[rows])
-    relevant = np.zeros(shape, dtype=bool)
-    relevant[benchmark.relevant_query, benchmark.relevant_passage] = True
-    table = evaluate(benchmark, counts, metrics=["mAP", "MRR"], ties="sklearn").per_query
-    for query, language, found in table[["query", "passage_language", "mAP"]].itertuples(
-        index=False
-    ):
-        pool = pool_rows(benchmark, language)
-        expected = average_precision_score(relevant[query, pool], scores[query, pool])
-        assert found == pytest.approx(expected, abs=1e-9)
+    result = evaluate(benchmark, counts, metrics=["mAP", "MRR"], ties="sklearn")
+    assert_equal_to_scikit_learn(benchmark, scores, result, np.arange(shape[0]))
     # the other metrics keep the order of trec_eval
     trec = evaluate(benchmark, counts, metrics=["MRR"]).per_query
-    np.testing.assert_array_equal(table["MRR"], trec["MRR"])
+    np.testing.assert_array_equal(result.per_query["MRR"], trec["MRR"])
+
+
+def test_equal_in_a_pool_without_parallel_structure() -> None:
+    """As in MIRACL and MLDR: queries of one language, several graded passages, all in it."""
+    generator = np.random.default_rng(4)
+    languages = generator.integers(0, 3, 90)
+    benchmark = random_benchmark(4, 30, 90, share=0.05)
+    query, passage = benchmark.relevant_query, benchmark.relevant_passage
+    own = benchmark.query_language[query] == languages[passage]
+    benchmark = dataclasses.replace(
+        benchmark,
+        passage_language=languages,
+        relevant_query=query[own],
+        relevant_passage=passage[own],
+        grade=generator.integers(1, 4, own.sum()),
+    )
+    n_relevant = np.bincount(benchmark.relevant_query, minlength=30)
+    assert n_relevant.max() > 2
+    assert (n_relevant == 0).any()  # such a query is in no cell
+    scores = generator.integers(0, 40, (30, 90)).astype(np.float32)
+    counts = count_from_scores(benchmark, lambda rows: scores[rows])
+    result = evaluate(benchmark, counts, metrics=list(TREC_NAMES))
+    assert set(result.per_query["setting"]) == {"monolingual", "multilingual"}
+    assert set(result.per_query["query"]) == set(np.flatnonzero(n_relevant))
+    assert_equal_to_trec_eval(benchmark, scores, result, np.arange(30))
+    grouped = evaluate(benchmark, counts, metrics=["mAP"], ties="sklearn")
+    assert_equal_to_scikit_learn(benchmark, scores, grouped, np.arange(30))
 
 
 def test_one_language_is_monolingual_and_multilingual_alike() -> None:
@@ -203,37 +178,3 @@ def test_bad_arguments_are_named() -> None:
         evaluate(benchmark, counts, ties="random")
     with pytest.raises(ValueError, match="are not of made"):
         evaluate(benchmark.restrict(["en"]), counts)
-
-
-# real text
-
-
-@pytest.fixture(scope="module")
-def bm25_on_xquad_r(shared_data: Path) -> tuple[Benchmark, np.ndarray, Counts]:
-    from hbt.sources.lareqa import read_xquad_r
-
-    benchmark = read_xquad_r(shared_data).restrict(["en", "th", "zh"])
-    scores = bm25_scores(benchmark)(range(len(benchmark.query_texts)))
-    return benchmark, scores, count_from_scores(benchmark, lambda rows: scores[rows])
-
-
-def test_xquad_r_with_bm25_is_equal_to_trec_eval(bm25_on_xquad_r) -> None:
-    benchmark, scores, counts = bm25_on_xquad_r
-    result = evaluate(benchmark, counts, metrics=list(TREC_NAMES))
-    sample = np.random.default_rng(0).choice(len(benchmark.query_ids), 60, replace=False)
-    assert_equal_to_trec_eval(benchmark, scores, result, sample)
-    cells = result.scores.drop_duplicates(["setting", "query_language", "passage_language"])
-    assert cells["setting"].value_counts().to_dict() == {
-        "monolingual": 3,
-        "cross-lingual": 6,
-        "multilingual": 3,
-    }
-    assert (cells["n_queries"] == 1190).all()
-
-
-def test_bm25_finds_thai_and_chinese_sentences(bm25_on_xquad_r) -> None:
-    benchmark, _, counts = bm25_on_xquad_r
-    table = evaluate(benchmark, counts, metrics=["mAP"]).scores.set_index("setting")
-    monolingual = table.loc["monolingual"].set_index("query_language")["value"]
-    assert (monolingual > 0.5).all(), monolingual
-    assert (table.loc["cross-lingual", "value"] < 0.3).all()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 
 from hbt.counting import tie_ids
-from hbt.suite.bench.made_pool import Made
+from hbt.suite.bench.made_pool import Made, only_queries
 
 Values = dict[str, np.ndarray]
 """From the name of a metric to its values: one for each query in each pool, queries first."""
@@ -83,20 +83,7 @@ def hbt_itself(task: Task) -> Values:
     from hbt.evaluation import evaluate
     from hbt.retrieval import count_from_scores
 
-    made, chosen = task.made.benchmark, task.queries
-    place = np.searchsorted(chosen, made.relevant_query)
-    kept = np.isin(made.relevant_query, chosen)
-    benchmark = replace(
-        made,
-        query_texts=[""] * len(chosen),
-        query_language=made.query_language[chosen],
-        query_item=made.query_item[chosen],
-        query_cluster=made.query_cluster[chosen],
-        relevant_query=place[kept],
-        relevant_passage=made.relevant_passage[kept],
-        grade=made.grade[kept],
-        query_ids=[made.query_ids[query] for query in chosen],
-    )
+    benchmark = only_queries(task.made.benchmark, task.queries)
     scores = np.concatenate([block for _, block in task.blocks()])
     counts = count_from_scores(benchmark, lambda rows: scores[rows.start : rows.stop])
     number = {name: pool for pool, name in enumerate(benchmark.languages)}

@@ -6,13 +6,13 @@ import gc
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hbt.corpus import Benchmark
 
-QUERY_NOISE, LANGUAGE_WEIGHT = 2.0, 0.5
+QUERY_NOISE, LANGUAGE_WEIGHT = 2.75, 0.5
 """Lengths of the vectors that are added to an item's own, which has length 1. With these, retrieval
 is good but far from perfect: relevant passages stand everywhere from the first rank to the last."""
 
@@ -72,6 +72,22 @@ def make(n_queries: int, n_passages: int, dimension: int, n_languages: int, seed
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     return Made(benchmark, embed(item, query_language), embed(passage_place, passage_language))
+
+
+def only_queries(benchmark: Benchmark, chosen: np.ndarray) -> Benchmark:
+    """The benchmark with some of its queries (rows, rising) and with all its passages."""
+    kept = np.isin(benchmark.relevant_query, chosen)
+    return replace(
+        benchmark,
+        query_texts=[benchmark.query_texts[row] for row in chosen],
+        query_language=benchmark.query_language[chosen],
+        query_item=benchmark.query_item[chosen],
+        query_cluster=benchmark.query_cluster[chosen],
+        relevant_query=np.searchsorted(chosen, benchmark.relevant_query[kept]),
+        relevant_passage=benchmark.relevant_passage[kept],
+        grade=benchmark.grade[kept],
+        query_ids=[benchmark.query_ids[row] for row in chosen],
+    )
 
 
 def _dealt(n: int, n_languages: int) -> tuple[np.ndarray, np.ndarray]:
