@@ -8,17 +8,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_report import Page, asks_no_other_host
 
+from hbt import comparisons
 from hbt.corpus import Benchmark, ParallelItems, benchmark_from_items
 from hbt.evaluation import Evaluation, evaluate
 from hbt.retrieval import count
 from hbt.suite import cli
-from hbt.suite import tables as suite_tables
 from hbt.suite.paper import evaluation_files, result_folders, runs, tables
 from hbt.suite.paper.claims import Contrast
-from hbt.uncertainty import Interval
+from hbt.units import gather
 
 HEAD = ("setting", "metric", "estimate", "low", "high", "over", "n_seeds")
 MULTILINGUAL = Contrast("hybrid", "X-Y", "mAP", "multilingual", (), 1)
@@ -290,9 +291,12 @@ def test_arguments_that_name_no_run_are_exit_2(report: Callable, tmp_path: Path)
 
 
 def test_the_columns_are_those_that_the_results_are_written_with() -> None:
-    found = Interval(0.2, 0.1, 0.3, 0.95, "items", (0.2,), 4)
+    frame = pd.DataFrame(
+        {"query": [0, 1], "cluster": [0, 1], "query_language": "en", "mAP": [0.5, 1.0]}
+    ).assign(setting="monolingual", passage_language="en")
+    made = comparisons.interval_table({"hybrid": gather([frame], ["mAP"])}, resamples=10)
     assert HEAD == result_folders.COLUMNS
-    assert set(HEAD) <= {"setting", "metric", *suite_tables._row(found)}
+    assert {"system", "seed_sd", *HEAD} == set(made.columns)
 
 
 def test_seeds_of_a_folder_have_their_spread_where_it_is_written(tmp_path: Path) -> None:
