@@ -324,6 +324,13 @@ BAD = {
         "r.trec.gz is cut off",
     ),
     "no model": (typed("--model", "./nowhere"), "model ./nowhere: there is no such folder"),
+    "no model name": (typed("--model", ""), "the model has no name"),
+    "broken model": (
+        file_of("--model", "config.json", b"{"),
+        "config.json cannot be loaded",
+    ),
+    "run is a folder": (typed("--run", "."), ". cannot be read (Is a directory)"),
+    "npz is a folder": (typed("--embeddings", "."), ". cannot be read (Is a directory)"),
     "no system": (typed(), "exactly one of --model, --embeddings, --bm25 and --run is needed"),
     "two systems": (typed("--bm25", "--run", "x"), "needed, not --bm25 and --run"),
     "split": (typed("--bm25", "--split", "dev"), "qrels has no dev.tsv, only test; name the split"),

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,4 +113,5 @@ def new_file(target: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise CorpusError(f"{target} cannot be written ({error.strerror or error})") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be written, it is not there
+            partial.unlink()

@@ -47,7 +47,7 @@ def load_benchmark(
         read = sources.read_xquad_r if name == XQUAD_R else sources.read_mlqa_r
         return read(data_dir)
     folder = Path(name)
-    if not folder.is_dir():
+    if not name or not folder.is_dir():
         raise ValueError(f"benchmark {name!r} is none of {', '.join(NAMES)}, and no folder")
     if any((folder / f"ids.tsv{ending}").is_file() for ending in ("", ".gz")):
         return sources.read_trec(folder)

@@ -130,11 +130,13 @@ def _encode(benchmark: Benchmark, name: str) -> tuple[np.ndarray, np.ndarray]:
     from hbt.encoders import encode, load
 
     looks_like_a_path = name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
-    if not Path(name).exists() and (looks_like_a_path or not name):
+    if not name.strip():
+        raise ValueError("the model has no name")
+    if looks_like_a_path and not Path(name).exists():
         raise ValueError(f"model {name}: there is no such folder")
     try:
         model = load(name)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # a broken folder makes the loaders raise whatever they run into
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"model {name} cannot be loaded: {reason}") from error
     queries = encode(model, benchmark.query_texts, "query", progress="queries")
