@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 # No embedding here uses the pooler on top of BERT-like models, and an unused parameter silently
 # spoils the first gradient under DistributedDataParallel.
-_NO_POOLER = {"add_pooling_layer": False}
+NO_POOLER = {"add_pooling_layer": False}
+LOAD_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError)  # of a broken checkpoint
 MAX_LENGTH = 128  # tokens of a text, unless settings say otherwise
 KINDS = ("static", "mini-mlm", "mini-labse")
 
@@ -154,9 +155,7 @@ def _transformer(settings: EncoderSettings, tokenizer_file: Path, seed: int) -> 
         with no_bars():
             XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
             tokenizer.save_pretrained(folder)
-            module = Transformer(
-                folder, model_kwargs=_NO_POOLER, max_seq_length=settings.max_length
-            )
+            module = Transformer(folder, model_kwargs=NO_POOLER, max_seq_length=settings.max_length)
     return [module, Pooling(settings.dimension, pooling_mode=settings.pooling)]
 
 
@@ -170,7 +169,7 @@ def load(name_or_folder: str | Path, settings: EncoderSettings | None = None) ->
 
     with no_bars():
         try:
-            model = SentenceTransformer(str(name_or_folder), model_kwargs=_NO_POOLER)
+            model = SentenceTransformer(str(name_or_folder), model_kwargs=NO_POOLER)
         except TypeError:  # an architecture that knows no pooler
             model = SentenceTransformer(str(name_or_folder))
     if settings is not None:

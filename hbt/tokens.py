@@ -176,7 +176,7 @@ def tokenise(model: SentenceTransformer, texts: Sequence[str], role: str) -> Tok
     Raises:
         ValueError: the model's first module is neither a StaticEmbedding nor a Transformer.
     """
-    prefix, (ids_of, pad_id) = prompt(model, role), _reader(model)
+    prefix, (ids_of, pad_id) = prompt(model, role), reader(model)
     distinct: dict[str, int] = {}
     row_of = np.array([distinct.setdefault(text, len(distinct)) for text in texts], dtype=np.int64)
     inputs = [prefix + text for text in distinct]
@@ -201,11 +201,11 @@ def tokenise_columns(
     """
     module = model[0]
     tokenizer = getattr(module.tokenizer, "backend_tokenizer", module.tokenizer)
-    reader = hashlib.sha256(tokenizer.to_str().encode())
-    reader.update(f"{model.max_seq_length}\x1f{prompt(model, role)}\x1d".encode())
+    key_of = hashlib.sha256(tokenizer.to_str().encode())
+    key_of.update(f"{model.max_seq_length}\x1f{prompt(model, role)}\x1d".encode())
     parts = []
     for column in columns:
-        digest = reader.copy()
+        digest = key_of.copy()
         digest.update("\x1f".join(column).encode())
         key = digest.hexdigest()
         parts.append(_kept.pop(key) if key in _kept else tokenise(model, column, role))
@@ -221,7 +221,7 @@ def tokenise_columns(
     )
 
 
-def _reader(
+def reader(
     model: SentenceTransformer,
 ) -> tuple[Callable[[list[str]], list[list[int]]], int | None]:
     """How the model makes ids of texts, and what it fills up rows with."""
