@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
-from hbt.suite.bench import coverage, evaluation, resampling, search
+from hbt.suite.bench import coverage, evaluation, resampling, sampling, search
 
 # in the order of the help
-MEASUREMENTS: tuple[ModuleType, ...] = (evaluation, search, coverage, resampling)
+MEASUREMENTS: tuple[ModuleType, ...] = (evaluation, search, coverage, resampling, sampling)
 
 
 def add(commands: argparse._SubParsersAction) -> None:
