@@ -1,4 +1,4 @@
-"""The counting step as compiled loops, for the CPU: a tenth of the time of the matrix product.
+"""The counting step as compiled loops, for the CPU: a small part of the time of the product.
 
 A query's scores in one language are a few kilobytes. They stay in the processor's innermost cache
 while the loop compares them with each of the query's relevant scores, eight or more at a time. The
