@@ -61,9 +61,10 @@ def claim(
         before = _flat(defaults or {})
         held = _flat(json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
         for name, value in _flat(json.loads(json.dumps(identity))).items():
-            if held.get(name, before.get(name)) != value:
+            found = held.get(name, before.get(name))
+            if found != value:
                 raise ValueError(
-                    f"{folder} holds a training with {name} {held.get(name)!r}, not {value!r}: "
+                    f"{folder} holds a training with {name} {found!r}, not {value!r}: "
                     "take another folder, or begin anew with resume=False"
                 )
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -92,3 +92,17 @@ def test_a_corrupt_stage_is_named_and_redone(
     again = obtain(make_stage(), make, tmp_path)
     assert (again / "value.txt").read_text() == "7"
     assert str(folder) in capsys.readouterr().err
+
+
+def test_a_field_that_came_later_leaves_the_names_of_older_stages() -> None:
+    @dataclass(frozen=True)
+    class Older:
+        steps: int = 3
+
+    @dataclass(frozen=True)
+    class Newer:
+        steps: int = 3
+        accumulation: int = field(default=1, metadata={"later": True})
+
+    assert fingerprint(Newer()) == fingerprint(Older())
+    assert fingerprint(Newer(accumulation=2)) != fingerprint(Older())

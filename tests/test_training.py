@@ -172,6 +172,15 @@ def test_a_finished_training_is_loaded_and_another_is_refused(
     np.testing.assert_array_equal(parameters(again), parameters(model))
     assert reused.digest == log.digest
 
+    stored = json.loads((tmp_path / "settings.json").read_text())
+    del stored["accumulation"], stored["mini_batch"]  # as before there were any
+    (tmp_path / "settings.json").write_text(json.dumps(stored))
+    older = finetune(new_model(tokenizer_folder), ITEMS, settings, tmp_path, progress=False)
+    assert older.digest == log.digest
+    two = dataclasses.replace(settings, mini_batch=2)
+    with pytest.raises(ValueError, match="holds a training with mini_batch 0, not 2"):
+        finetune(new_model(tokenizer_folder), ITEMS, two, tmp_path, progress=False)
+
     other = dataclasses.replace(settings, plan=dataclasses.replace(PLAN, alpha=0.25))
     with pytest.raises(ValueError, match=r"holds a training with plan\.alpha 0\.5, not 0\.25"):
         finetune(new_model(tokenizer_folder), ITEMS, other, tmp_path, progress=False)
@@ -189,6 +198,12 @@ def test_bad_settings_are_refused_in_one_sentence(tokenizer_folder: Path, tmp_pa
         TrainingSettings(precision="half")
     with pytest.raises(ValueError, match="steps is 0"):
         TrainingSettings(steps=0)
+    with pytest.raises(ValueError, match="accumulation is 0 and mini_batch 0"):
+        TrainingSettings(accumulation=0)
+    with pytest.raises(ValueError, match="steps is 10, no multiple of accumulation, 4"):
+        TrainingSettings(steps=10, accumulation=4)
+    with pytest.raises(ValueError, match="checkpoint_every is 3, no multiple of accumulation, 2"):
+        TrainingSettings(steps=10, accumulation=2, checkpoint_every=3)
     few = dataclasses.replace(SETTINGS, plan=dataclasses.replace(PLAN, batch_size=300))
     with pytest.raises(ValueError, match="a batch needs 300"):
         finetune(new_model(tokenizer_folder), ITEMS, few, tmp_path / "run", progress=False)
