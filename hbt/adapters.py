@@ -148,7 +148,9 @@ class PlannedBatches:
         if all(part.info.description != self.mark for part in parts):
             return False
         sizes = [len(ids) for ids in self.index.label]
-        if [len(part) for part in parts] != sizes or any(part._indices for part in parts):
+        if [len(part) for part in parts] != sizes or any(
+            part._indices is not None for part in parts
+        ):
             raise ValueError("the data has been reordered or cut since planned() returned it")
         return True
 
