@@ -13,6 +13,7 @@ negatives is not explicit there either ("in-batch negatives"); here they do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,8 @@ from sentence_transformers.sentence_transformer.losses import (
 from sentence_transformers.util import all_gather, all_gather_with_grad, get_rank
 from torch import Tensor
 from torch.nn import functional
+
+from hbt.length_groups import embed_by_length
 
 
 def info_nce(
@@ -167,6 +170,8 @@ class MaskedInfoNCELoss(MultipleNegativesRankingLoss):
         scale: multiplies the cosine, see the module's docstring.
         symmetric: also from passage to query, the two averaged.
         gather_across_devices: take negatives from the batches of all processes.
+        length_groups: embed the texts of all columns together, sorted by length, in at most so
+            many passes (see `hbt.length_groups`); 0 for one pass a column, unsorted.
     """
 
     def __init__(
@@ -175,6 +180,7 @@ class MaskedInfoNCELoss(MultipleNegativesRankingLoss):
         scale: float = 20.0,
         symmetric: bool = False,
         gather_across_devices: bool = False,
+        length_groups: int = 0,
     ) -> None:
         super().__init__(
             model,
@@ -184,6 +190,14 @@ class MaskedInfoNCELoss(MultipleNegativesRankingLoss):
             partition_mode="per_direction",
         )
         self.symmetric = symmetric
+        self.length_groups = length_groups
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
+        """Embed the columns and compare them."""
+        if not self.length_groups:
+            return super().forward(sentence_features, labels)
+        columns = embed_by_length(self.model, sentence_features, self.length_groups)
+        return self.compute_loss_from_embeddings(columns, labels)
 
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
         """Loss of the columns' embeddings, each (B, D), with the passage ids, int64 (B,).

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from hbt.row_updates import RowAdamW, clip_gradients, row_gradients
 from hbt.sampling import unpack
 from hbt.tokens import tokenise_columns
 
@@ -76,16 +78,28 @@ class Examples(torch.utils.data.Dataset):
 class PlanTrainer(SentenceTransformerTrainer):
     """Sentence-transformers' trainer over `Examples`, with a batch sampler of packed indices.
 
+    Args:
+        examples: the data.
+        batches: batches of packed indices.
+        row_updates: see `hbt.row_updates`.
+        arguments: of the parent class.
+
     Attributes:
         losses: the loss of every step since `take_losses`, of this process's own examples, scalars
             on the device.
     """
 
     def __init__(
-        self, *, examples: Examples, batches: Iterable[Sequence[int]], **arguments: Any
+        self,
+        *,
+        examples: Examples,
+        batches: Iterable[Sequence[int]],
+        row_updates: bool = False,
+        **arguments: Any,
     ) -> None:
         self.examples = examples
         self.batches = batches
+        self.row_updates = row_updates
         self.losses: list[Tensor] = []
         super().__init__(train_dataset=examples.texts, **arguments)
 
@@ -126,6 +140,27 @@ class PlanTrainer(SentenceTransformerTrainer):
             return []
         mean = self.accelerator.reduce(torch.stack(losses), reduction="mean")
         return mean.tolist()
+
+    def train(self, *arguments: Any, **named: Any) -> Any:
+        """Train; with `row_updates`, token embeddings get sparse gradients meanwhile."""
+        with row_gradients(self.model) if self.row_updates else nullcontext():
+            return super().train(*arguments, **named)
+
+    def get_optimizer_cls_and_kwargs(self, *arguments: Any) -> tuple[type, dict[str, Any]]:
+        """As the arguments say, but of rows where asked for."""
+        kind, named = super().get_optimizer_cls_and_kwargs(*arguments)
+        return (RowAdamW if self.row_updates else kind), named
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
+        if self.row_updates:
+            return clip_gradients(model.parameters(), self.args.max_grad_norm)
+        return super()._clip_grad_norm(model)
+
+    def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Tensor | None = None) -> Any:
+        """No norm where no gradient is clipped: it is not logged, and sparse ones have none."""
+        if self.row_updates and grad_norm is None:
+            return None
+        return super()._get_grad_norm(model, grad_norm)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """No model card: the callback would tokenise a sample of the data just to describe it."""

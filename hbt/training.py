@@ -16,12 +16,11 @@ import dataclasses
 import json
 import shutil
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbt.corpus import ParallelItems
-from hbt.sampling import ItemLayout, Plan, PlanBatchSampler, PlanSettings
+from hbt.sampling import ItemLayout, Plan, PlanBatchSampler
 from hbt.training_folder import CHECKPOINTS, LAYOUT, MODEL, claim, weights_digest, write_layout
 from hbt.training_log import (
     DIGEST_LENGTH,
@@ -33,69 +32,13 @@ from hbt.training_log import (
     cut_steps,
     peak_memory_mb,
 )
+from hbt.training_settings import TrainingSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sentence_transformers import SentenceTransformer
-
-# An experiment's stages are named without fields marked so while they have their default: folders
-# made before such a field came stay valid.
-LATER = {"later": True}
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """All that a fine-tuning depends on beside the encoder and the items.
-
-    Attributes:
-        plan: what goes into the batches; its batch size is the global one.
-        steps: batches drawn from the plan, a multiple of `accumulation`.
-        learning_rate: at its peak; the paper's 3e-5 is for XLM-R and LaBSE, encoders from scratch
-            need far more (a small transformer about 0.001).
-        warm_up: share of the steps in which the learning rate rises linearly from 0; it falls
-            linearly to 0 in the rest (the paper names neither).
-        weight_decay: of AdamW (the paper's).
-        max_gradient_norm: gradients longer than this are shortened to it; 0 for never.
-        scale, symmetric: of the loss, see `hbt.losses`.
-        precision: "float32" or "bfloat16" (mixed: weights stay in float32).
-        checkpoint_every: steps between checkpoints to resume from, a multiple of `accumulation`;
-            0 for none.
-        seed: of dropout. What goes into the batches has its own seed, in `plan`.
-        accumulation: batches of the plan whose gradients are averaged before the weights change.
-            Passages of one batch are no negatives of another's queries.
-        mini_batch: texts embedded at a time, in each process, with cached gradients (see
-            `hbt.losses.CachedMaskedInfoNCELoss`); 0 for the whole batch at once.
-    """
-
-    plan: PlanSettings = field(default_factory=PlanSettings)
-    steps: int = 1000
-    learning_rate: float = 0.01
-    warm_up: float = 0.1
-    weight_decay: float = 0.01
-    max_gradient_norm: float = 1.0
-    scale: float = 20.0
-    symmetric: bool = False
-    precision: str = "float32"
-    checkpoint_every: int = 0
-    seed: int = 0
-    accumulation: int = field(default=1, metadata=LATER)
-    mini_batch: int = field(default=0, metadata=LATER)
-
-    def __post_init__(self) -> None:
-        if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision {self.precision!r} is neither 'float32' nor 'bfloat16'")
-        if self.steps < 1:
-            raise ValueError(f"steps is {self.steps}, at least 1 is needed")
-        if self.accumulation < 1 or self.mini_batch < 0:
-            raise ValueError(
-                f"accumulation is {self.accumulation} and mini_batch {self.mini_batch}: "
-                "at least 1 and 0 are needed"
-            )
-        for name in ("steps", "checkpoint_every"):
-            if getattr(self, name) % self.accumulation:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}, no multiple of accumulation, "
-                    f"{self.accumulation}"
-                )
+    from transformers import TrainerCallback
 
 
 def finetune(
@@ -106,6 +49,7 @@ def finetune(
     resume: bool = True,
     progress: bool = True,
     name: str = "fine-tuning",
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainingLog:
     """Train the model, in place, on the items as the plan deals them out.
 
@@ -121,6 +65,7 @@ def finetune(
         resume: continue what the folder holds; False to begin anew.
         progress: draw a progress line on stderr.
         name: what the line says first.
+        callbacks: of transformers, called beside our own; they see a step before its checkpoint.
 
     Returns:
         The log.
@@ -149,7 +94,8 @@ def finetune(
         model.load_state_dict(load(folder / MODEL).state_dict())
         return TrainingLog.read(folder)
     name = name if progress and arguments.process_index == 0 else None
-    return _Run(model, items, layout, settings, folder, arguments, name).go(identity)
+    run = _Run(model, items, layout, settings, folder, arguments, name, callbacks)
+    return run.go(identity)
 
 
 def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: Path) -> Any:
@@ -160,6 +106,10 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
     """
     from sentence_transformers import SentenceTransformerTrainingArguments
 
+    checkpointing: dict[str, Any] = {}
+    if settings.gradient_checkpointing:
+        kind = {"use_reentrant": False}
+        checkpointing = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": kind}
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder / CHECKPOINTS),
         max_steps=settings.steps // settings.accumulation,
@@ -172,6 +122,7 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_gradient_norm,
         bf16=settings.precision == "bfloat16",
+        **checkpointing,
         seed=settings.seed,
         use_cpu=model.device.type == "cpu",
         save_strategy="steps" if settings.checkpoint_every else "no",
@@ -184,6 +135,8 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
         dataloader_pin_memory=False,
     )
     arguments.per_device_train_batch_size //= arguments.world_size
+    if settings.row_updates and arguments.world_size > 1:
+        raise ValueError(f"row_updates is for one process, not {arguments.world_size}")
     return arguments
 
 
@@ -199,6 +152,7 @@ class _Run:
         folder: Path,
         arguments: Any,
         progress: str | None,
+        callbacks: Sequence[TrainerCallback],
     ) -> None:
         from hbt.trainer import newest_checkpoint
 
@@ -208,14 +162,16 @@ class _Run:
         self.checkpoint, updates = newest_checkpoint(folder / CHECKPOINTS)
         self.start = updates * settings.accumulation
         self.plan, self.replay = Plan(settings.plan, layout), Plan(settings.plan, layout)
-        self.trainer = self._trainer(items, progress)
+        self.trainer = self._trainer(items, progress, callbacks)
         self.rows = cut_steps(folder / STEPS, self.start, write=self.first_process)
         self.seconds, self.resumed_at = 0.0, []
         if self.checkpoint is not None:
             held = json.loads((self.checkpoint / LOG).read_text(encoding="utf-8"))
             self.seconds, self.resumed_at = held["seconds"], [*held["resumed_at"], self.start]
 
-    def _trainer(self, items: ParallelItems, progress: str | None) -> Any:
+    def _trainer(
+        self, items: ParallelItems, progress: str | None, callbacks: Sequence[TrainerCallback]
+    ) -> Any:
         from transformers import PrinterCallback
 
         from hbt.trainer import Examples, PlanTrainer, Progress
@@ -228,7 +184,8 @@ class _Run:
             examples=Examples(self.model, items),
             batches=PlanBatchSampler(self.plan, settings.steps, self.start, rank, world),
             loss=self._loss(gather=world > 1),
-            callbacks=[Progress(progress, self.start, settings, self._on_checkpoint)],
+            callbacks=[Progress(progress, self.start, settings, self._on_checkpoint), *callbacks],
+            row_updates=settings.row_updates,
         )
         trainer.remove_callback(PrinterCallback)
         return trainer
@@ -240,7 +197,7 @@ class _Run:
         rest = (settings.scale, settings.symmetric, gather)
         if settings.mini_batch:
             return CachedMaskedInfoNCELoss(self.model, settings.mini_batch, *rest)
-        return MaskedInfoNCELoss(self.model, *rest)
+        return MaskedInfoNCELoss(self.model, *rest, settings.length_groups)
 
     def go(self, identity: dict[str, Any]) -> TrainingLog:
         """Train to the end and leave the finished folder."""
