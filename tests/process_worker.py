@@ -7,11 +7,13 @@ the model was given. A run with the option `stock` is of sentence-transformers' 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from sentence_transformers import (
     SentenceTransformerTrainingArguments,
 )
 from tiny_texts import tiny_items
+from transformers import TrainerCallback
 
 from hbt.adapters import planned
 from hbt.encoders import EncoderSettings, build
@@ -49,6 +52,11 @@ def new_model(tokenizer: Path, options: dict) -> SentenceTransformer:
         kind="mini-mlm", dimension=16, layers=1, dropout=options.get("dropout", 0.0)
     )
     model = build(settings, tokenizer, seed=0)
+    if options.get("pooler"):  # as the stock trainer wants to find it in a checkpoint
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            torch.manual_seed(0)
+            return SentenceTransformer(folder, device="cpu")
     return model.double() if options.get("double") else model
 
 
@@ -108,6 +116,16 @@ class Texts(MaskedInfoNCELoss):
         return loss
 
 
+class StopAfter(TrainerCallback):
+    """Ends a training after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_step_end(self, args: object, state: object, control: object, **_: object) -> None:
+        control.should_training_stop = state.global_step >= self.steps
+
+
 def by_row() -> Dataset:
     """Every item in every language pair, a row each."""
     items = tiny_items()
@@ -133,14 +151,23 @@ def run_stock(name: str, options: dict, model: SentenceTransformer, out: Path) -
         learning_rate=0.02,
         use_cpu=True,
         report_to="none",
-        save_strategy="no",
+        save_strategy="steps",
+        save_steps=5,
         disable_tqdm=True,
         accelerator_config={"split_batches": split},
     )
     data, args.batch_sampler = planned(by_row(), PLAN, 24, split_batches=split)
     loss = Texts(model, gather_across_devices=world > 1)
-    trainer = SentenceTransformerTrainer(model=model, args=args, train_dataset=data, loss=loss)
-    trainer.train()
+    named = {"args": args, "train_dataset": data}
+    if options.get("stop"):
+        other = copy.deepcopy(model)
+        stopped = SentenceTransformerTrainer(
+            model=other, loss=Texts(other, gather_across_devices=world > 1), **named
+        )
+        stopped.add_callback(StopAfter(options["stop"]))
+        stopped.train()
+    trainer = SentenceTransformerTrainer(model=model, loss=loss, **named)
+    trainer.train(resume_from_checkpoint=bool(options.get("stop")))
     assert loss.columns == 2
     after, labels = parameters(model), np.array(loss.labels)
     values = {"before": before, "after": after, "labels": labels, "loss": np.array(loss.values)}

@@ -35,6 +35,10 @@ RUNS = {
     "one-pair": ONE_PAIR,
     "other-seed": OTHER_SEED,
 }
+STOPPED = {
+    "straight": {"stock": True, "dropout": 0.1, "pooler": True},
+    "resumed": {"stock": True, "dropout": 0.1, "pooler": True, "stop": 7},
+}
 STOCK = {
     "stock": {"stock": True, "double": True},
     "split": {"stock": True, "double": True, "split_batches": True},
@@ -86,14 +90,14 @@ def left(out: Path, name: str, world: int) -> list[dict[str, np.ndarray]]:
 @pytest.fixture(scope="module")
 def two(tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("two")
-    launch(2, RUNS | STOCK, tokenizer, out)
+    launch(2, RUNS | STOCK | STOPPED, tokenizer, out)
     return out
 
 
 @pytest.fixture(scope="module")
 def one(tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("one")
-    launch(1, RUNS | STOCK, tokenizer, out)
+    launch(1, RUNS | STOCK | STOPPED, tokenizer, out)
     return out
 
 
@@ -172,6 +176,17 @@ def test_the_stock_trainer_shares_batches_too(one: Path, two: Path, name: str) -
         np.testing.assert_allclose(part["after"], alone["after"], rtol=0, atol=1e-6)
     assert np.abs(alone["after"] - alone["before"]).max() > 0.01
     assert mean[-6:].mean() < 0.9 * mean[:6].mean()
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_the_stock_trainer_resumes_exactly(one: Path, two: Path, world: int) -> None:
+    out = {1: one, 2: two}[world]
+    straight, resumed = left(out, "straight", world), left(out, "resumed", world)
+    for whole, rest in zip(straight, resumed, strict=True):
+        np.testing.assert_array_equal(rest["labels"], whole["labels"][10:])  # two a step, from 5
+        np.testing.assert_array_equal(rest["loss"], whole["loss"][10:])
+        np.testing.assert_array_equal(rest["after"], whole["after"])
+        assert np.abs(whole["after"] - whole["before"]).max() > 0.01
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
