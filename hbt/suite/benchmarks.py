@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hbt.corpus import Benchmark
 
 XQUAD_R, MLQA_R, VILLAGE = "xquad-r", "mlqa-r", "village"
 NAMES = (XQUAD_R, MLQA_R, VILLAGE)
+STREAMED = ("miracl", "miracl-hard-negatives", "mldr")
+"""Benchmarks within languages, read whole; "NAME:LANGUAGES" names some, as mldr:hi,it."""
+
 VILLAGE_SPLITS = ("test", "development", "swap_probe", "low-resource")
 
 
@@ -19,11 +23,12 @@ def load_benchmark(
     language: str | None = None,
     profile: str = "classroom",
 ) -> Benchmark:
-    """One of `NAMES`, or a folder: in BEIR's layout, or one that `hbt data export` wrote.
+    """One of `NAMES` or `STREAMED`, or a folder in BEIR's layout or of `hbt data export`.
 
     Args:
         name: the name or the folder.
-        data_dir: the folder of real data; needed for xquad-r and mlqa-r alone.
+        data_dir: the folder of real data; needed for xquad-r and mlqa-r alone. Without it those of
+            `STREAMED` come from the cache, or by download.
         split: of a BEIR folder, the judgments; of the village, one of `VILLAGE_SPLITS`.
         language: of a BEIR folder's records that name none.
         profile: the size of the village: smoke, classroom or full.
@@ -34,6 +39,9 @@ def load_benchmark(
     """
     from hbt import sources
 
+    kind, _, languages = name.partition(":")
+    if kind in STREAMED:
+        return _streamed(kind, languages.split(",") if languages else None, data_dir, split)
     is_folder = name not in NAMES
     if language is not None and not is_folder:
         raise ValueError(f"--language is for a folder; the records of {name} have languages")
@@ -48,10 +56,29 @@ def load_benchmark(
         return read(data_dir)
     folder = Path(name)
     if not name or not folder.is_dir():
-        raise ValueError(f"benchmark {name!r} is none of {', '.join(NAMES)}, and no folder")
+        raise ValueError(
+            f"benchmark {name!r} is none of {', '.join((*NAMES, *STREAMED))}, and no folder"
+        )
     if any((folder / f"ids.tsv{ending}").is_file() for ending in ("", ".gz")):
         return sources.read_trec(folder)
     return sources.read_beir(folder, split=split, language=language)
+
+
+def _streamed(
+    kind: str, languages: Sequence[str] | None, data_dir: str | Path, split: str
+) -> Benchmark:
+    from hbt import sources
+    from hbt.sources.miracl import MIRACL_LANGUAGES
+    from hbt.sources.mldr import MLDR_LANGUAGES
+
+    folder = data_dir or None
+    if kind == "mldr":
+        return sources.read_mldr(languages or MLDR_LANGUAGES, split, folder)
+    if split not in ("test", "dev"):
+        raise ValueError(f"{kind} has no split {split!r}, only dev, whose judgments are public")
+    if kind == "miracl":
+        return sources.read_miracl(languages or MIRACL_LANGUAGES, "dev", folder)
+    return sources.read_miracl_hard_negatives(languages or MIRACL_LANGUAGES, folder)
 
 
 def _village(split: str, profile: str) -> Benchmark:

@@ -23,11 +23,12 @@ from hbt.suite.commands import (
     notebooks,
     report,
     results,
+    train,
 )
 from hbt.suite.execute import skip_slow_grammar
 
 # in the order of `hbt --help`
-COMMANDS = (notebooks, results, evaluate, report, doctor, data, audit, bench)
+COMMANDS = (notebooks, train, results, evaluate, report, doctor, data, audit, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

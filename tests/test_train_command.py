@@ -1,0 +1,135 @@
+"""`hbt train` on the village: what it leaves, that it resumes, and what it says to bad input."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hbt.encoders import load
+from hbt.selection import read_scores
+from hbt.sources import read_run
+from hbt.suite.benchmarks import load_benchmark
+from hbt.suite.cli import main
+from hbt.suite.evaluate import System, evaluate_system
+from hbt.suite.evaluation_report import report_values
+
+SHORT = ["--set", "training.steps=60", "--set", "selection.every=20"]
+SHORT += ["--set", "training.checkpoint_every=20", "--set", "evaluation.run_depth=20"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("train") / "out"
+    assert main(["train", "village", "--out", str(out), *SHORT]) == 0
+    return out
+
+
+def test_it_leaves_the_best_model_with_its_card(trained: Path) -> None:
+    scores = read_scores(trained / "training")
+    assert list(scores) == [20, 40, 60]
+    summary = json.loads((trained / "train.json").read_text(encoding="utf-8"))
+    assert summary["model"] == "training/best"
+    assert summary["config"]["training"]["steps"] == 60
+    best = max(scores.values())
+    assert f"{best:.4f}" in summary["chosen"]
+    card = (trained / "training" / "best" / "README.md").read_text(encoding="utf-8")
+    settings = json.loads((trained / "training" / "settings.json").read_text(encoding="utf-8"))
+    for fact in (
+        "| sampling | hybrid |",
+        "| alpha | 0.5 |",
+        "| seed | 0 |",
+        f"| layout | {settings['plan']['layout']} |",
+        f"| sha256 of the data | {settings['data']} |",
+        f"multilingual mAP on village development of {best:.4f}",
+        "| torch | ",
+        'language: ["ar", "zh", "en",',
+    ):
+        assert fact in card
+
+
+def test_the_results_are_those_of_hbt_evaluate(trained: Path) -> None:
+    benchmark = load_benchmark("village", profile="smoke")
+    outcome = evaluate_system(benchmark, System("model", str(trained / "training" / "best")))
+    expected = report_values(outcome)
+    found = json.loads((trained / "evaluation" / "village-test.json").read_text(encoding="utf-8"))
+    for name in ("settings", "by_language", "by_pair", "benchmark_sha256"):
+        assert found[name] == json.loads(json.dumps(expected[name])), name
+    assert found["rank_distance"]["value"] == expected["rank_distance"]["value"]
+    assert (
+        found["bias"]["measures"].keys() == expected["bias"]["measures"].keys()
+    )  # and each of them is the same, though it was counted from deeper lists
+    for name, measure in expected["bias"]["measures"].items():
+        assert found["bias"]["measures"][name]["value"] == measure["value"], name
+
+
+def test_the_run_is_the_top_of_the_ranking(trained: Path) -> None:
+    benchmark = load_benchmark("village", profile="smoke")
+    path = trained / "evaluation" / "village-test.run.gz"
+    run = read_run(path, benchmark)
+    assert (np.diff(run.offset) == 20).all()
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        first = stream.readline().split()
+    assert first[0] == benchmark.query_ids[0]
+    assert first[3] == "1"
+
+
+def test_the_mteb_layout_has_a_row_for_each_cell(trained: Path) -> None:
+    path = trained / "evaluation" / "mteb" / "village-test.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    own = json.loads((trained / "evaluation" / "village-test.json").read_text(encoding="utf-8"))
+    rows = {row["hf_subset"]: row for row in result["scores"]["test"]}
+    assert len(rows) == len(own["by_pair"])
+    assert result["task_name"] == "village test (hbt)"
+    for cell in own["by_pair"]:
+        row = rows[f"{cell['query_language']}-{cell['passage_language']}"]
+        assert row["main_score"] == row["map"] == cell["mAP"]
+        assert row["ndcg_at_10"] == cell["nDCG@10"]
+    assert rows["ar-de"]["languages"] == ["ara-Arab", "deu-Latn"]
+    assert len(rows["ar-all"]["languages"]) == len(own["languages"])
+
+
+def test_a_finished_training_is_not_done_again_and_another_is_refused(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "training" / "steps.tsv").stat().st_mtime_ns
+    assert main(["train", "village", "--out", str(trained), *SHORT]) == 0
+    assert (trained / "training" / "steps.tsv").stat().st_mtime_ns == before
+    changed = ["--set", "sampling.alpha=1"]
+    assert main(["train", "village", "--out", str(trained), *SHORT, *changed]) == 2
+    assert "holds a training with plan.alpha 0.5, not 1.0" in capsys.readouterr().err
+    changed = ["--set", "selection.metric=R@10"]
+    assert main(["train", "village", "--out", str(trained), *SHORT, *changed]) == 2
+    assert "another selection of checkpoints" in capsys.readouterr().err
+
+
+def test_anew_and_without_selection(tmp_path: Path) -> None:
+    short = ["--set", "training.steps=8", "--set", "training.checkpoint_every=0"]
+    short += ["--set", "evaluation.benchmarks=[]"]
+    arguments = ["train", "village", "--out", str(tmp_path), *short]
+    assert main([*arguments, "--set", "selection.every=4"]) == 0
+    assert (tmp_path / "training" / "best").is_dir()
+    assert main([*arguments, "--anew", "--set", "selection.benchmark=null"]) == 0
+    assert not (tmp_path / "training" / "best").exists()
+    summary = json.loads((tmp_path / "train.json").read_text(encoding="utf-8"))
+    assert summary["model"] == "training/model"
+    assert summary["files"] == []
+    assert load(tmp_path / "training" / "model").get_embedding_dimension() == 64
+
+
+def test_check_and_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "paper-labse-x-y", "--check", "--out", str(tmp_path / "o")]) == 0
+    assert not (tmp_path / "o").exists()
+    assert main(["train", "nothing.yaml"]) == 2
+    assert "there is no such file" in capsys.readouterr().err
+    arguments = ["train", "village", "--out", str(tmp_path / "o")]
+    assert main([*arguments, "--set", f"model.name={tmp_path / 'none'}"]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+    assert main([*arguments, "--set", "data.training=wikipedia"]) == 2
+    assert "'wikipedia' is none of mlqa-r, mmarco" in capsys.readouterr().err
+    assert main([*arguments, "--set", "data.languages=[en, xx]"]) == 2
+    assert "xx" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()

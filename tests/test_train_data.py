@@ -1,0 +1,49 @@
+"""Held-out items: the last ones, without passages that are trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tiny_texts import tiny_items
+
+from hbt.corpus import CorpusError
+from hbt.suite.train_data import split_items
+
+ITEMS = tiny_items(40)
+
+
+def test_the_last_items_are_held_out() -> None:
+    training, benchmark = split_items(ITEMS, 8)
+    assert len(training) == 32
+    assert training.passage_id.tolist() == ITEMS.passage_id[:32].tolist()
+    assert training.queries["ru"] == ITEMS.queries["ru"][:32]
+    assert benchmark is not None
+    assert set(benchmark.query_texts) == {
+        text for column in ITEMS.queries.values() for text in column[32:] if text
+    }
+    assert not set(benchmark.passage_texts) & {
+        text for column in training.passages.values() for text in column if text
+    }
+    assert len(benchmark.query_texts) == 8 * 4 - 1  # item 39 lacks Chinese
+
+
+def test_a_passage_on_both_sides_is_not_held_out() -> None:
+    passage_id = ITEMS.passage_id.copy()
+    passage_id[35] = passage_id[3]
+    shared = dataclasses.replace(ITEMS, passage_id=passage_id)
+    training, benchmark = split_items(shared, 8)
+    assert len(training) == 32
+    assert benchmark is not None
+    assert ITEMS.queries["en"][35] not in benchmark.query_texts
+    assert ITEMS.queries["en"][36] in benchmark.query_texts
+
+
+def test_nothing_held_out_and_too_much() -> None:
+    assert split_items(ITEMS, 0) == (ITEMS, None)
+    with pytest.raises(CorpusError, match="40 items, too few to hold out 40"):
+        split_items(ITEMS, 40)
+    same = dataclasses.replace(ITEMS, passage_id=np.zeros(40, dtype=np.int64))
+    with pytest.raises(CorpusError, match="all of the last 4 share passages"):
+        split_items(same, 4)
