@@ -43,7 +43,7 @@ def test_help_answers_within_half_a_second() -> None:
 def test_bad_input_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
     done = hbt("notebooks", "run", "all", "--profile", "huge", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "hbt: profile 'huge' is not one of smoke, classroom, full\n"
+    assert done.stderr == "hbt: profile 'huge' is not one of smoke, classroom, full, paper\n"
     assert done.stdout == ""
 
 

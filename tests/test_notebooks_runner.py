@@ -138,7 +138,7 @@ def test_wrong_parameters_are_refused_before_a_kernel_starts(given: dict, senten
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        ({"profile": "huge"}, "profile 'huge' is not one of smoke, classroom, full"),
+        ({"profile": "huge"}, "profile 'huge' is not one of smoke, classroom, full, paper"),
         ({"data": "hamlet"}, "data 'hamlet' is not one of village, real"),
         ({"data": "real"}, "data 'real' needs the folder that holds it"),
         ({"data": "real", "data_dir": "nowhere"}, "--data-dir nowhere: there is no such folder"),

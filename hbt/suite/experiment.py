@@ -23,6 +23,7 @@ from hbt.suite.recipe import (
     VERSIONS,
     Experiment,
     canonical,
+    is_published,
     model_stage,
     pretraining_stage,
     tokenizer_stage,
@@ -186,6 +187,14 @@ def _all_texts(world: World) -> list[str]:
 
 def _pretrained(experiment: Experiment, world: World) -> Path:
     """The folder that holds the encoder before fine-tuning, in `model`."""
+    stage = pretraining_stage(experiment, world)
+    if is_published(experiment):
+        from hbt.encoders import save
+        from hbt.suite.checkpoints import load_published
+
+        return obtain(
+            stage, lambda partial: save(load_published(experiment.encoder), partial / "model")
+        )
     tokenizer = tokenizer_folder(experiment)
 
     def make(folder: Path) -> None:
@@ -198,7 +207,7 @@ def _pretrained(experiment: Experiment, world: World) -> Path:
             model = pretrain(model, world.pretraining, settings, folder)
         model.save(str(folder / "model"), create_model_card=False)
 
-    return obtain(pretraining_stage(experiment, world), make)
+    return obtain(stage, make)
 
 
 def _finetune(experiment: Experiment, world: World, folder: Path) -> None:

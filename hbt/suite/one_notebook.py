@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from typing import Any
 import hbt
 from hbt.suite import report, reuse, verify
 from hbt.suite.notebooks import Header, read_notebook
+from hbt.suite.requirements import NotReadyError
 from hbt.suite.stages import cache_directory
 from hbt.suite.watch import Watched, watch
 
 RUN_FILE = "run.json"  # also marks a folder that a run made and a later run may replace
 LOG_FILE = "log.txt"
 STAGES_FILE = "stages.jsonl"
+PASSED, FAILED, NOT_RUN = "passed", "failed", "not run"
 SECONDS_BETWEEN_LINES = 30.0  # of progress, where standard error is no terminal
 
 
@@ -46,7 +49,10 @@ class Plan:
 def run_notebook(
     plan: Plan, folder: Path, timeout: float, memory_limit_mb: float, fresh: bool
 ) -> dict[str, Any]:
-    """Run one notebook into a folder, or take it from the cache; its entry for suite.json."""
+    """Run one notebook into a folder, or take it from the cache; its entry for suite.json.
+
+    One that stops in its first cell because the profile needs what is not here leaves no folder.
+    """
     stage = reuse.notebook_stage(plan.path, plan.parameters, plan.data_digest)
     if not fresh and reuse.fetch(stage, folder):
         entry = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
@@ -55,8 +61,12 @@ def run_notebook(
     (folder / RUN_FILE).write_text("{}\n", encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="hbt-") as scratch:
         watched, outcome = _execute(plan, folder, Path(scratch), timeout, memory_limit_mb)
+    if outcome.get("error") == NotReadyError.__name__:
+        shutil.rmtree(folder)
+        reason = f"{plan.name}: {NOT_RUN}: {outcome['message']}"
+        return _entry(plan, folder, watched, reason, NOT_RUN)
     problem = _problem(plan, folder, watched, outcome, timeout, memory_limit_mb)
-    entry = _entry(plan, folder, watched, problem)
+    entry = _entry(plan, folder, watched, problem, FAILED if problem else PASSED)
     text = json.dumps(entry, indent=1, ensure_ascii=False) + "\n"
     (folder / RUN_FILE).write_text(text, encoding="utf-8")
     if not problem:
@@ -98,7 +108,12 @@ def _execute(
     }
     (scratch / "job.json").write_text(json.dumps(job), encoding="utf-8")
     environment = kernel_environment(scratch, folder / STAGES_FILE)
-    if plan.parameters["profile"] != "paper":  # only that profile reads published models
+    if plan.parameters["profile"] == "paper":  # only that profile reads published models
+        from hbt.suite.paper_profile import ENCODER_VARIABLE, chosen_encoder
+
+        # The kernel runs elsewhere, where a relative path would name another folder.
+        environment[ENCODER_VARIABLE] = chosen_encoder()
+    else:
         environment["HF_HUB_OFFLINE"] = "1"
     with ProgressLine(plan.name, scratch / "progress.jsonl") as line:
         watched = watch(
@@ -168,7 +183,7 @@ def _tidy(path: Path, source_name: str) -> None:
     partial.replace(path)
 
 
-def _entry(plan: Plan, folder: Path, watched: Watched, problem: str) -> dict[str, Any]:
+def _entry(plan: Plan, folder: Path, watched: Watched, problem: str, status: str) -> dict[str, Any]:
     """The notebook's entry in suite.json; paths are relative to the run's folder."""
     page, figures = _pages(plan.name, folder)
     try:
@@ -179,7 +194,7 @@ def _entry(plan: Plan, folder: Path, watched: Watched, problem: str) -> dict[str
         "name": plan.name,
         "title": plan.header.title,
         "question": plan.header.question,
-        "status": "failed" if problem else "passed",
+        "status": status,
         "problem": problem,
         "reused": False,
         "seconds": round(watched.seconds, 2),

@@ -2,7 +2,8 @@
 
 `smoke` proves that all runs and shows nothing; `classroom` shows the effects live; `full` has the
 seeds for intervals, and its tables are committed in results/. Difficulty, learning rates and sizes
-were fixed while looking at X-X-mono on development items only (see docs/calibration.md).
+were fixed while looking at X-X-mono on development items only (see docs/calibration.md). `paper`
+trains a published encoder on real text, on a GPU (see `hbt.suite.paper_profile`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ SWEEPS = {  # profile, or profile and data: number of seeds, points of alpha, po
     "classroom": (3, QUARTERS, (0, 4, 16)),
     "full": (5, TENTHS, (0, 2, 4, 8, 16)),
     "full real": (5, QUARTERS, (0, 4, 16, 33)),
+    "paper": (5, QUARTERS, ()),
 }
 
 
@@ -40,7 +42,8 @@ class Profile:
         transformer: the same with a small transformer instead; None where there is no time for it.
         seeds: seeds of every comparison.
         alphas: points of the curve over alpha.
-        low_resource_counts: numbers of low-resource languages in pre-training, K.
+        low_resource_counts: numbers of low-resource languages in pre-training, K; empty for
+            `paper`, whose encoder is pre-trained already.
         transformer_counts: the same for the transformer.
         resamples: of the bootstrap.
     """
@@ -53,6 +56,11 @@ class Profile:
     low_resource_counts: tuple[int, ...]
     transformer_counts: tuple[int, ...]
     resamples: int
+
+    @property
+    def encoder(self) -> str:
+        """What the base's encoder is called in a table: its kind, or the name of a checkpoint."""
+        return self.base.encoder.kind.removeprefix("path:").rpartition("/")[2]
 
     def of_transformer(self) -> Profile:
         """The same profile with the transformer as its base, and shorter sweeps.
@@ -106,13 +114,16 @@ def profile_settings(
         seed: the first of the seeds; the others follow it.
 
     Raises:
-        ValueError: there is no profile of that name.
+        ValueError: there is no profile of that name, or it is `paper` and data is not "real".
     """
     if name not in PROFILES:
         raise ValueError(f"profile {name!r} is not one of {', '.join(PROFILES)}")
-    base = _village(name) if data == "village" else _real(name, data_dir)
-    languages = load_world(base.world).evaluated_languages
-    base = base.replace(pretraining=dataclasses.replace(base.pretraining, languages=languages))
+    if name == "paper":
+        base = _paper(data, data_dir)
+    else:
+        base = _village(name) if data == "village" else _real(name, data_dir)
+        languages = load_world(base.world).evaluated_languages
+        base = base.replace(pretraining=dataclasses.replace(base.pretraining, languages=languages))
     n_seeds, alphas, counts = SWEEPS.get(f"{name} {data}") or SWEEPS[name]
     has_transformer = name == "full" and data == "village"
     return Profile(
@@ -123,8 +134,16 @@ def profile_settings(
         alphas=alphas,
         low_resource_counts=counts,
         transformer_counts=(0, 4, 16) if has_transformer else (),
-        resamples=10_000 if name == "full" else 2_000,
+        resamples=10_000 if name in ("full", "paper") else 2_000,
     )
+
+
+def _paper(data: str, data_dir: str) -> Experiment:
+    from hbt.suite.paper_profile import chosen_encoder, paper_experiment
+
+    if data != "real":
+        raise ValueError(f"the profile paper reads real text, not data {data!r}")
+    return paper_experiment(chosen_encoder(), data_dir)
 
 
 def _village(name: str) -> Experiment:

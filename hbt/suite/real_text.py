@@ -5,6 +5,9 @@
 | training, development | MLQA-R, without what overlaps XQuAD-R | connected paragraphs |
 | test | XQuAD-R, all of it | another data set; the overlap is searched for and dropped |
 | pre-training, low-resource | NTREX-128 | documents: 100 and 23 |
+
+Published encoders bring their pre-training along. For them NTREX is not read, and training may be
+another set (`read_for_published`).
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hbt import sources
-from hbt.corpus import Benchmark, ParallelItems, ParallelText
+from hbt.corpus import Benchmark, CorpusError, ParallelItems, ParallelText
 from hbt.sources.lareqa import lareqa_benchmark, paragraph_clusters
 
 DEVELOPMENT_SHARE = 0.15
@@ -32,6 +37,20 @@ RELATED = {
     "tir": "ar",
     "div": "hi",
 }
+LANGUAGE_NAMES = {
+    "ar": "Arabic",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "hi": "Hindi",
+    "ru": "Russian",
+    "th": "Thai",
+    "tr": "Turkish",
+    "vi": "Vietnamese",
+    "zh": "Chinese",
+}
+"""Of XQuAD-R, MLQA-R and the paper's mMARCO; those of NTREX come with it."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +68,14 @@ class RealText:
     language_names: dict[str, str]
 
     def benchmark(self, name: str) -> Benchmark:
-        """`development`, `test` or `low-resource`."""
+        """`development`, `test` or `low-resource`.
+
+        Raises:
+            CorpusError: `low-resource` is asked for, and NTREX was not read.
+        """
         if name == "low-resource":
+            if not self.low_resource_languages:
+                raise CorpusError("there is no low-resource benchmark beside published encoders")
             return sources.ntrex_benchmark(self.held_out)
         return self.development if name == "development" else self.test
 
@@ -62,6 +87,65 @@ def read(folder: Path) -> RealText:
         CorpusError: a file is missing, broken, or holds other counts than were published.
     """
     test = sources.read_xquad_r(folder)
+    training, development = _read_mlqa_r(folder)
+    low_resource = sources.ntrex_low_resource(folder)
+    unseen = tuple(code for code in test.languages if code not in training.languages)
+    high_resource = (*training.languages, *unseen)
+    text = sources.read_ntrex(folder, (*high_resource, *low_resource))
+    pretraining, held_out = sources.split_documents(text, HELD_OUT_DOCUMENTS)
+    names = sources.ntrex_language_names(folder)
+    return RealText(
+        training=training,
+        development=development,
+        test=test.restrict(high_resource),
+        pretraining=pretraining,
+        held_out=held_out,
+        unseen_languages=unseen,
+        low_resource_languages=low_resource,
+        nearest={code: RELATED.get(code, "") for code in low_resource},
+        language_names={
+            code: names.get(sources.NTREX_CODES.get(code, code), code) for code in text.languages
+        },
+    )
+
+
+def read_for_published(folder: Path, training: str) -> RealText:
+    """The parts that a published encoder needs, from a folder that has xquad-r and mlqa-r.
+
+    Args:
+        folder: the folder of real text.
+        training: "mlqa-r" for the items of `read`; else a name for
+            `hbt.sources.training_data.training_items`.
+
+    Raises:
+        CorpusError: as `read`, or there is no such training data.
+    """
+    from hbt.sources.training_data import training_items
+
+    test = sources.read_xquad_r(folder)
+    items, development = _read_mlqa_r(folder)
+    if training != "mlqa-r":
+        items = training_items(training, folder)
+    unseen = tuple(code for code in test.languages if code not in items.languages)
+    seen = tuple(code for code in items.languages if code in test.languages)
+    nothing = ParallelText("no text", (), {}, np.zeros(0, dtype=np.int64))
+    return RealText(
+        training=items,
+        development=development,
+        test=test.restrict((*seen, *unseen)),
+        pretraining=nothing,
+        held_out=nothing,
+        unseen_languages=unseen,
+        low_resource_languages=(),
+        nearest={},
+        language_names={
+            code: LANGUAGE_NAMES.get(code, code) for code in (*items.languages, *unseen)
+        },
+    )
+
+
+def _read_mlqa_r(folder: Path) -> tuple[ParallelItems, Benchmark]:
+    """Training items and the development benchmark, without what overlaps XQuAD-R."""
     paragraphs = sources.read_paragraphs(folder, sources.MLQA_R)
     cluster_of = paragraph_clusters(paragraphs)
     overlapping = {cluster_of[name] for name in sources.MLQA_R_OVERLAPS}
@@ -75,26 +159,8 @@ def read(folder: Path) -> RealText:
         for language, found in paragraphs.items()
     }
     drop = (*sources.MLQA_R_OVERLAPS, *sorted(chosen))
-    training = sources.mlqa_r_items(folder, drop=drop)
-    low_resource = sources.ntrex_low_resource(folder)
-    unseen = tuple(code for code in test.languages if code not in training.languages)
-    high_resource = (*training.languages, *unseen)
-    text = sources.read_ntrex(folder, (*high_resource, *low_resource))
-    pretraining, held_out = sources.split_documents(text, HELD_OUT_DOCUMENTS)
-    names = sources.ntrex_language_names(folder)
-    return RealText(
-        training=training,
-        development=lareqa_benchmark(development, sources.MLQA_R),
-        test=test.restrict(high_resource),
-        pretraining=pretraining,
-        held_out=held_out,
-        unseen_languages=unseen,
-        low_resource_languages=low_resource,
-        nearest={code: RELATED.get(code, "") for code in low_resource},
-        language_names={
-            code: names.get(sources.NTREX_CODES.get(code, code), code) for code in text.languages
-        },
-    )
+    items = sources.mlqa_r_items(folder, drop=drop)
+    return items, lareqa_benchmark(development, sources.MLQA_R)
 
 
 def _is_development(cluster: int) -> bool:

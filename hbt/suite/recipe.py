@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hbt.encoders import EncoderSettings
 from hbt.pretraining import PretrainingSettings
+from hbt.suite import checkpoints
 from hbt.suite.stages import Stage
 from hbt.suite.worlds import World, WorldSettings
 from hbt.training import TrainingSettings
@@ -70,7 +71,7 @@ def tokenizer_stage(experiment: Experiment, world: World) -> Stage:
     encoder = experiment.encoder
     fields = {
         "pretraining_text": world.pretraining.digest(),
-        "training": world.training.digest(),
+        "training": world.training_digest,
         "tokenizer": encoder.tokenizer,
         "vocabulary_size": encoder.vocabulary_size,
         "max_length": encoder.max_length,
@@ -78,8 +79,18 @@ def tokenizer_stage(experiment: Experiment, world: World) -> Stage:
     return Stage("tokenizer", VERSIONS["tokenizer"], fields)
 
 
+def is_published(experiment: Experiment) -> bool:
+    """Is the encoder a checkpoint that is fine-tuned as it is?"""
+    kind = experiment.encoder.kind
+    return kind.startswith(checkpoints.PATH) and experiment.pretraining is None
+
+
 def pretraining_stage(experiment: Experiment, world: World) -> Stage:
-    """The encoder before fine-tuning."""
+    """The encoder before fine-tuning; a published one is the same for all seeds and worlds."""
+    if is_published(experiment):
+        name = experiment.encoder.kind.removeprefix(checkpoints.PATH)
+        fields = {"encoder": experiment.encoder, "checkpoint": checkpoints.version(name)}
+        return Stage("pretraining", VERSIONS["pretraining"], fields)
     fields = {
         "tokenizer": tokenizer_stage(experiment, world).key,
         "encoder": experiment.encoder,
@@ -97,7 +108,7 @@ def model_stage(experiment: Experiment, world: World) -> Stage:
     fields = {
         "parent": parent.key,
         "training": canonical(experiment.training),
-        "items": world.training.digest(),
+        "items": world.training_digest,
         "seed": experiment.seed,
     }
     return Stage("finetuning", VERSIONS["finetuning"], fields)

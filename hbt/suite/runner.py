@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from hbt.suite import machine, notebooks, parameters, report
-from hbt.suite.one_notebook import RUN_FILE, Plan, run_notebook
+from hbt.suite.one_notebook import FAILED, NOT_RUN, RUN_FILE, Plan, run_notebook
+from hbt.suite.requirements import PAPER_NOTEBOOKS
 from hbt.suite.reuse import folder_digest
 from hbt.suite.session import DATA, PROFILES
 
@@ -24,7 +25,9 @@ BUDGET_SECONDS = {"smoke": 180.0, "classroom": 900.0}
 """All notebooks together, on two cores like those of the reference, with a cold cache."""
 PATIENCE = 3.0  # a run fails only above this multiple of its budget, scaled to the machine
 MEMORY_LIMIT_MB = {"smoke": 1024.0, "classroom": 1024.0, "full": 8192.0}
-LONGEST_SECONDS = 24 * 3600.0  # wall limit of one notebook where the profile has no budget
+LONGEST_SECONDS = {"full": 24 * 3600.0}
+"""Wall limit of one notebook where the profile has no budget. `paper` has none, and no limit of
+memory either: how long it takes is up to the GPU, and it goes on where it was stopped."""
 _SET_BY_OPTIONS = {
     "profile": "--profile",
     "data": "--data",
@@ -64,10 +67,14 @@ class Request:
 
 
 def run(request: Request) -> int:
-    """Run notebooks, print a line for each and a table at the end; 0 when all is well, else 1.
+    """Run notebooks, print a line for each and a table at the end.
+
+    Returns:
+        0 when all is well, 1 when one failed, 2 when one was not run for want of what it needs.
 
     Raises:
-        ValueError: the request is wrong; no kernel has started.
+        ValueError: the request is wrong, and no kernel has started; or none of the notebooks could
+            run, and nothing is left of the attempt.
     """
     started = time.time()
     plans = make_plans(request)
@@ -83,6 +90,11 @@ def run(request: Request) -> int:
         entry = run_notebook(plan, out / plan.name, limit, _memory_limit(request), request.fresh)
         entries.append(entry)
         say(f"[{number}/{len(plans)}] {_line(entry)}")
+    statuses = {each["status"] for each in entries}
+    if statuses == {NOT_RUN}:
+        if not any(out.iterdir()):
+            out.rmdir()
+        raise ValueError("\n".join(each["problem"] for each in entries))
     suite = _suite(request, entries, started, calibration)
     excess = overrun(suite)
     write_results(suite, out)
@@ -92,7 +104,9 @@ def run(request: Request) -> int:
     print(f"All pages: {(latest or out) / 'index.html'}")
     for problem in [each["problem"] for each in entries if each["problem"]] + excess.notes:
         print(problem)
-    return 1 if excess.fails or any(each["status"] == "failed" for each in entries) else 0
+    if excess.fails or FAILED in statuses:
+        return 1
+    return 2 if NOT_RUN in statuses else 0
 
 
 def say(text: str) -> None:
@@ -131,8 +145,12 @@ def make_plans(request: Request) -> list[Plan]:
         "out_dir": ".",  # the kernel runs in the folder of its results
     }
     digest = folder_digest(data_dir) if request.data == "real" and data_dir else ""
+    if request.profile == "paper":
+        from hbt.suite.paper_profile import encoder_version
+
+        digest += encoder_version()  # a finished run with another encoder is not reused
     plans = []
-    for name in notebooks.resolve(folder, request.name):
+    for name in _chosen(notebooks.resolve(folder, request.name), request.profile):
         path = folder / f"{name}.ipynb"
         notebook = notebooks.read_notebook(path)
         known = notebooks.parameters_of(notebook, name)
@@ -144,6 +162,17 @@ def make_plans(request: Request) -> list[Plan]:
         defaults = {parameter.name: parameter.default for parameter in known.values()}
         plans.append(Plan(name, path.resolve(), header, checked, defaults, digest))
     return plans
+
+
+def _chosen(names: list[str], profile: str) -> list[str]:
+    """Of several notebooks at the profile paper, those that have it; one alone says so itself."""
+    if profile != "paper" or len(names) == 1:
+        return names
+    chosen = [name for name in names if name in PAPER_NOTEBOOKS]
+    if chosen:
+        others = ", ".join(name for name in names if name not in chosen)
+        say(f"left out, since they have no profile paper: {others or 'none'}")
+    return chosen or names
 
 
 def write_results(suite: dict[str, Any], out: Path) -> None:
@@ -191,7 +220,9 @@ def _wall_limit(request: Request, factor: float) -> float:
     if request.timeout is not None:
         return request.timeout
     budget = BUDGET_SECONDS.get(request.profile)
-    return LONGEST_SECONDS if budget is None else budget * factor * PATIENCE
+    if budget is None:
+        return LONGEST_SECONDS.get(request.profile, float("inf"))
+    return budget * factor * PATIENCE
 
 
 def _memory_limit(request: Request) -> float:
@@ -249,6 +280,8 @@ def overrun(suite: dict[str, Any]) -> Overrun:
 
 
 def _line(entry: dict[str, Any]) -> str:
+    if entry["status"] == NOT_RUN:
+        return entry["problem"]
     if entry["problem"]:
         return f"FAILED {entry['problem']}"
     took = f"{entry['seconds']:.0f} s, {entry['peak_rss_mb']:.0f} MB"

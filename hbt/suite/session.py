@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hbt.suite.profiles import Profile
     from hbt.suite.worlds import World
 
-PROFILES = ("smoke", "classroom", "full")
+PROFILES = ("smoke", "classroom", "full", "paper")
 DATA = ("village", "real")
 RECORDS_FILE = "records.jsonl"
 LONGEST_LIST = 64
@@ -57,6 +57,8 @@ def begin(
 
     Raises:
         ValueError: an argument is none of its values; the message names it.
+        NotReadyError: the profile is `paper`, and something that it needs is not here; what, and
+            how to get it, has been printed, and nothing was written.
     """
     if profile not in PROFILES:
         raise ValueError(f"{notebook}: profile {profile!r} is not one of {', '.join(PROFILES)}")
@@ -64,6 +66,10 @@ def begin(
         raise ValueError(f"{notebook}: data {data!r} is not one of {', '.join(DATA)}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"{notebook}: seed must be a whole number from 0, not {seed!r}")
+    if profile == "paper":
+        from hbt.suite.requirements import require_paper
+
+        require_paper(notebook, data, data_dir)
     if data == "real" and not Path(data_dir or "?").is_dir():
         raise ValueError(f"{notebook}: data is 'real' but data_dir {data_dir!r} is no folder")
     from hbt.suite import plots
@@ -72,7 +78,12 @@ def begin(
     folder = Path(out_dir or Path("runs") / notebook)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     (folder / RECORDS_FILE).write_text("", encoding="utf-8")
-    return Session(notebook, profile, seed, data, data_dir, folder)
+    session = Session(notebook, profile, seed, data, data_dir, folder)
+    if profile == "paper":
+        from hbt.suite.paper_profile import announcement
+
+        print(announcement(session.settings))
+    return session
 
 
 class Session:

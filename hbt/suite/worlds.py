@@ -31,12 +31,16 @@ class WorldSettings:
         village: sizes and difficulty of the village; ignored for real text.
         low_resource_share: share of the pre-training sentences that exist in a low-resource
             language; in all others every sentence exists.
+        training: "" for the worlds of the small encoders. Else a name that
+            `hbt.sources.training_data.training_items` knows: real text for published encoders,
+            which bring their pre-training along, so that `data_dir` needs no ntrex.
     """
 
     data: str = "village"
     data_dir: str = ""
     village: VillageSettings = field(default_factory=VillageSettings)
     low_resource_share: float = 0.25
+    training: str = field(default="", metadata={"later": True})  # see `hbt.suite.stages.plain`
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class World:
         settings: how it was made.
         training: items for fine-tuning, in the training languages.
         pretraining: aligned sentences in all languages; no development or test text in them.
+            None at all where a published encoder is trained.
         training_languages: codes in the fine-tuning data ("seen").
         unseen_languages: codes evaluated beside them but never fine-tuned on.
         low_resource_languages: codes whose number in pre-training is varied.
@@ -63,6 +68,11 @@ class World:
     nearest: dict[str, str]
     language_names: dict[str, str]
     _benchmark: Callable[[str], Benchmark] = field(repr=False)
+
+    @functools.cached_property
+    def training_digest(self) -> str:
+        """The digest of the training items, which takes long where they are millions."""
+        return self.training.digest()
 
     @property
     def evaluated_languages(self) -> tuple[str, ...]:
@@ -147,7 +157,10 @@ def _real(settings: WorldSettings) -> World:
     from hbt.suite import real_text
 
     folder = Path(settings.data_dir)
-    parts = real_text.read(folder)
+    if settings.training:
+        parts = real_text.read_for_published(folder, settings.training)
+    else:
+        parts = real_text.read(folder)
 
     @functools.lru_cache(maxsize=4)
     def benchmark(name: str) -> Benchmark:

@@ -17,10 +17,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         "run",
         help="run notebooks and write their pages",
         description="Run notebooks, each in a process of its own, and check what they left. "
-        "Exit status: 0 all is well, 1 a notebook failed, 2 bad input.",
+        "Exit status: 0 all is well, 1 a notebook failed, 2 bad input, or the profile paper lacks "
+        "what it needs here: a GPU, a published encoder (HBT_PAPER_ENCODER names it; XLM-R base), "
+        "--data real with xquad-r and mlqa-r. Notebooks 02, 03 and 05 have that profile.",
     )
     run.add_argument("name", help="all, or a notebook's name or its beginning, such as 03")
-    run.add_argument("--profile", default="classroom", help="smoke, classroom or full")
+    run.add_argument("--profile", default="classroom", help="smoke, classroom, full or paper")
     run.add_argument("--data", default="village", help="village or real")
     run.add_argument("--data-dir", default="", metavar="DIR", help="folder with the real data")
     run.add_argument(

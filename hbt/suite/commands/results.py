@@ -29,6 +29,11 @@ def _results(options: argparse.Namespace) -> int:
     from hbt.suite.profiles import profile_settings
     from hbt.suite.results import write_results
 
+    if options.profile == "paper":
+        raise ValueError(
+            "hbt results makes the tables of smoke, classroom and full; the profile paper is for "
+            "`hbt notebooks run` with 02, 03 or 05"
+        )
     profile = profile_settings(options.profile, options.data, options.data_dir, options.seed)
     if options.encoder == "transformer":
         profile = profile.of_transformer()
