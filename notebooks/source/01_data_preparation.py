@@ -54,7 +54,7 @@
 # **You need:** Python; what a word embedding is; no language but English.
 
 # %% tags=["parameters"]
-profile: str = "classroom"  # smoke, classroom or full
+profile: str = "classroom"  # smoke, classroom or full (paper: 02, 03 and 05)
 seed: int = 0
 data: str = "village"  # village or real
 data_dir: str = ""  # folder with xquad-r, mlqa-r and ntrex, for data = "real"

@@ -51,7 +51,7 @@
 # At the profile `smoke` the numbers only prove that the cells run; take `classroom` to learn from them.
 
 # %% tags=["parameters"]
-profile: str = "classroom"  # smoke, classroom or full
+profile: str = "classroom"  # smoke, classroom or full (paper: 02, 03 and 05)
 seed: int = 0  # the first of the seeds
 data: str = "village"  # village or real
 data_dir: str = ""  # folder with xquad-r, mlqa-r and ntrex, for data = "real"
