@@ -62,7 +62,7 @@ def test_a_bare_checkpoint_gets_pooling_and_length(xlm_r: Path, pooling: str) ->
 
 
 def test_labse_is_first_token_dense_layer_and_length_1(labse: Path) -> None:
-    from safetensors.torch import load_file
+    from sentence_transformers import SentenceTransformer
     from transformers import AutoModel, AutoTokenizer
 
     model = load_model("labse", labse)
@@ -74,10 +74,10 @@ def test_labse_is_first_token_dense_layer_and_length_1(labse: Path) -> None:
     ]
     assert model.max_seq_length == 256
     tokens = AutoTokenizer.from_pretrained(labse)(TEXTS, padding=True, return_tensors="pt")
-    head = load_file(labse / "2_Dense" / "model.safetensors")
+    head = SentenceTransformer(str(labse))[2].linear
     with torch.inference_mode():
         first = AutoModel.from_pretrained(labse).eval()(**tokens).last_hidden_state[:, 0]
-        dense = torch.tanh(first @ head["linear.weight"].T + head["linear.bias"])
+        dense = torch.tanh(first @ head.weight.T + head.bias)
     expected = torch.nn.functional.normalize(dense, dim=-1).numpy()
     np.testing.assert_allclose(encode(model, TEXTS, "query"), expected, atol=1e-5)
     assert not [name for name, _ in model.named_parameters() if "pooler" in name]
