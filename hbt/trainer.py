@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from hbt.row_updates import RowAdamW, clip_gradients, row_gradients
+from hbt.row_updates import RowAdamW, as_dense, bag_gradients, clip_gradients, row_gradients
 from hbt.sampling import unpack
 from hbt.tokens import tokenise_columns
 
@@ -101,6 +101,7 @@ class PlanTrainer(SentenceTransformerTrainer):
         self.batches = batches
         self.row_updates = row_updates
         self.losses: list[Tensor] = []
+        self.bag: torch.nn.Parameter | None = None
         super().__init__(train_dataset=examples.texts, **arguments)
 
     def get_train_dataloader(self) -> DataLoader:
@@ -142,9 +143,20 @@ class PlanTrainer(SentenceTransformerTrainer):
         return mean.tolist()
 
     def train(self, *arguments: Any, **named: Any) -> Any:
-        """Train; with `row_updates`, token embeddings get sparse gradients meanwhile."""
-        with row_gradients(self.model) if self.row_updates else nullcontext():
+        """Train; large embedding matrices get sparse gradients meanwhile, see `hbt.row_updates`.
+
+        Not on several processes, which add up whole gradients, nor on a GPU, where these are cheap.
+        """
+        by_rows = self.args.world_size == 1 and self.model.device.type == "cpu"
+        bag = bag_gradients(self.model) if by_rows else nullcontext()
+        with row_gradients(self.model) if self.row_updates else nullcontext(), bag as self.bag:
             return super().train(*arguments, **named)
+
+    def training_step(self, *arguments: Any, **named: Any) -> Tensor:
+        """Forward and backward; the gradients are then as the optimizer wants them."""
+        loss = super().training_step(*arguments, **named)
+        as_dense(self.bag)
+        return loss
 
     def get_optimizer_cls_and_kwargs(self, *arguments: Any) -> tuple[type, dict[str, Any]]:
         """As the arguments say, but of rows where asked for."""

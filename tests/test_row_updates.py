@@ -10,6 +10,7 @@ import pytest
 import torch
 from tiny_texts import all_texts, tiny_items
 
+from hbt import row_updates
 from hbt.encoders import EncoderSettings, build, train_tokenizer
 from hbt.row_updates import RowAdamW, clip_gradients
 from hbt.sampling import PlanSettings
@@ -42,8 +43,11 @@ def trained(kind: type[torch.optim.AdamW], sparse: bool, resume_at: int = 0) -> 
     return torch.cat([table.weight.detach(), layer.weight.detach()])
 
 
-@pytest.mark.parametrize("resume_at", [0, 5])
-def test_equal_to_adamw_on_the_whole_matrix(resume_at: int) -> None:
+@pytest.mark.parametrize(("resume_at", "block"), [(0, 2048), (5, 2048), (0, 7)])
+def test_equal_to_adamw_on_the_whole_matrix(
+    resume_at: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_updates, "_BLOCK", block)
     dense = trained(torch.optim.AdamW, sparse=False)
     rows = trained(RowAdamW, sparse=True, resume_at=resume_at)
     torch.testing.assert_close(rows, dense, rtol=1e-5, atol=1e-7)
@@ -95,3 +99,31 @@ def test_a_training_of_rows_equals_the_plain_one(tmp_path: Path) -> None:
             tmp_path / "static",
             progress=False,
         )
+
+
+def test_a_large_matrix_of_a_static_encoder_collects_its_gradient_by_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_tokenizer(all_texts(), EncoderSettings(vocabulary_size=600)).save(
+        str(tmp_path / "tokenizer.json")
+    )
+    seen, weights = [], []
+    densify = row_updates.as_dense
+    monkeypatch.setattr(
+        "hbt.trainer.as_dense",
+        lambda weight: (seen.append(weight is not None and weight.grad.is_sparse), densify(weight)),
+    )
+    for large in (row_updates.LARGE, 1):
+        monkeypatch.setattr(row_updates, "LARGE", large)
+        for accumulation in (1, 2):
+            settings = dataclasses.replace(SETTINGS, accumulation=accumulation)
+            model = build(EncoderSettings(kind="static", dimension=16), tmp_path, seed=0)
+            folder = tmp_path / f"{large}-{accumulation}"
+            finetune(model, tiny_items(), settings, folder, progress=False)
+            assert not model[0].embedding.sparse
+            weights.append(model[0].embedding.weight.detach().numpy())
+    # of two accumulated batches, the second adds to what is dense already
+    assert seen == 24 * [False] + 12 * [True] + 6 * [True, False]
+    np.testing.assert_allclose(weights[2], weights[0], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(weights[3], weights[1], rtol=0, atol=1e-4)
+    assert np.abs(weights[0] - weights[1]).max() > 1e-3
