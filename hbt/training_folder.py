@@ -30,7 +30,8 @@ def weights_digest(model: SentenceTransformer) -> str:
     """sha256 of all weights; training that is taken up again must start from the same ones."""
     total = hashlib.sha256()
     for name, values in model.state_dict().items():
-        total.update(name.encode() + values.detach().cpu().float().numpy().tobytes())
+        total.update(name.encode())
+        total.update(values.detach().cpu().float().contiguous().numpy())  # not copied
     return total.hexdigest()
 
 
