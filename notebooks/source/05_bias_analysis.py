@@ -10,59 +10,64 @@
 #     name: python3
 # hbt:
 #   title: Bias analysis
-#   question: Which languages lose, and does hybrid batching repair it?
-#   minutes: 35
+#   question: Do the measures agree on who is biased, and which sampling wins under each?
+#   minutes: 40
 #   records:
 #     - rank_distance
-#     - rank_distance_difference
-#     - same_language_ratio
+#     - least_biased_sampling
+#     - same_language_pairs
 #     - tied_share
 #     - blind_rank_distance
-#     - pool_rank_distance
+#     - bias_index
+#     - bias
+#     - least_biased_system
+#     - agreement
+#     - difference
 #     - variance_by_language
-#     - cross_lingual_difference
-#     - own_language_surplus
 #   figures:
-#     - rank_distance_by_language
-#     - rank_distance
+#     - rank_distances
 #     - blind_rank_distance
-#     - language_mix
+#     - first_places
+#     - surplus
+#     - measures
+#     - places
+#     - agreement
+#     - remedies
 #     - map_none
 #     - map_mono
 #     - map_hybrid
-#     - cross_lingual_differences
 #   headline:
 #     - rank_distance
-#     - same_language_ratio
+#     - same_language_pairs
+#     - least_biased_sampling
 # ---
 
 # %% [markdown]
 # # 05 Bias analysis
 #
-# **Which languages lose, and does hybrid batching repair it?**
+# **Do the measures agree on who is biased, and which sampling wins under each?**
 #
 # A retriever that serves speakers of many languages from one pool can fail them unequally.
-# It may prefer passages in the language of the query, right or wrong.
-# It may serve some languages worse than others.
-# Both are called language bias, and no single number sees both.
+# There are a dozen measures of this language bias, and papers choose one.
+# Here we take all of them to the same systems, and see whether they tell the same story.
 #
 # ## Goals
 #
 # In this notebook we will
 #
-# - measure language bias in three ways: by rank distance, by the languages that fill the first ten places, and by maps of the embeddings;
-# - find out what makes rank distance fall *without* any change of bias;
-# - rank the languages by what they lose, and say with intervals what X-Y and hybrid repair and what they leave.
+# - tell two kinds of bias apart, preference and intrusion, and work out every measure by hand in a pool of nine passages;
+# - find out when a measure says nothing, and what makes rank distance fall *without* any change of bias;
+# - rank X-X-mono, X-Y, hybrid, BM25 and three remedies without training by each measure, with intervals, and see where the measures part.
 #
-# Time: 35 minutes in class.
+# Time: 40 minutes in class.
 # Before this: notebook 02 (the two kinds of batch) and notebook 03 (hybrid batches).
 # Nothing of theirs needs to be kept: this notebook runs alone.
 #
 # Texts in blockquotes that begin with **The paper** report [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).
-# All other statements are ours, and every number outside of those quotes is computed in this notebook.
+# All other statements are ours, and every number outside of those quotes and of the examples by hand is computed in this notebook.
 
 # %% tags=["parameters"]
-profile: str = "classroom"  # smoke, classroom or full
+profile: str = "classroom"  # smoke, classroom, full or paper
 seed: int = 0  # the first of the seeds
 data: str = "village"  # village or real
 data_dir: str = ""  # folder of the real text
@@ -83,69 +88,198 @@ session = begin(
 )
 
 # %% [markdown]
-# ## 1. Rank distance by hand
+# ## 1. Preference and intrusion
 #
 # A query in English, "What does the dog do?", meets a pool of nine passages.
-# They say three things in three languages.
-# The dog sleeps in English, in German and in Spanish: these three parallel copies are all relevant.
-# Here are three rankings that three retrievers might give.
+# They say three things in three languages: the dog sleeps, the cat eats, the cow runs.
+# `dog-en` is "The dog sleeps.", `dog-de` is "Der Hund schläft.", `dog-es` is "El perro duerme.".
+# These three parallel copies are relevant, the other six are not.
+# Here are five rankings that five retrievers might give, the best place first.
 
 # %%
 import pandas as pd
 
-dog = ["The dog sleeps.", "Der Hund schläft.", "El perro duerme."]
-cat = ["The cat eats.", "Die Katze frisst.", "El gato come."]
-cow = ["The cow runs.", "Die Kuh läuft.", "La vaca corre."]
-rankings = {
-    "language first": [text for copies in zip(dog, cat, cow, strict=True) for text in copies],
-    "meaning first": dog + cat + cow,
-    "meaning last": cat + cow + dog,
+orders = {
+    "fair": "dog-de dog-en dog-es cat-es cat-en cat-de cow-en cow-de cow-es",
+    "preference": "dog-en dog-de dog-es cat-es cat-en cat-de cow-en cow-de cow-es",
+    "intrusion": "cat-en cow-en dog-de dog-en dog-es cat-es cat-de cow-de cow-es",
+    "both": "dog-en cat-en cow-en dog-de cat-de cow-de dog-es cat-es cow-es",
+    "useless": "cat-de cat-en cat-es cow-es cow-en cow-de dog-de dog-en dog-es",
 }
-marked = {
-    name: [f"{text} ✓" if text in dog else text for text in texts]
-    for name, texts in rankings.items()
-}
-session.table(pd.DataFrame({"rank": range(1, 10), **marked}), caption="✓ is a relevant passage")
+rankings = {name: order.split() for name, order in orders.items()}
+dogs = ("dog-en", "dog-de", "dog-es")
+marked = {name: [f"{p} ✓" if p in dogs else p for p in ps] for name, ps in rankings.items()}
+session.table(pd.DataFrame({"rank": range(1, 10), **marked}), caption="✓ is relevant")
 
 # %% [markdown]
-# **Rank distance** is the largest minus the smallest rank of a query's parallel relevant passages:
+# - **Preference**: of passages that say the same, the one in the query's language comes first.
+#   It costs a user little: in the column "preference" all that is right stands on top.
+# - **Intrusion**: wrong passages in the query's language come before right ones in another.
+#   A user suffers from it: in the column "intrusion" two wrong English passages stand on top.
+#
+# The ranking "both" has both, "useless" has neither and finds nothing, and "fair" is what we want.
+#
+# **Predict, then run.**
+# The **rank distance** is the largest minus the smallest rank of a query's parallel relevant passages,
 #
 # $$\mathrm{RD}(q) = \max_\ell r_\ell - \min_\ell r_\ell$$
 #
-# where $r_\ell$ is the rank of the relevant passage in language $\ell$, in the pool of all languages together.
+# where $r_\ell$ is the rank of the relevant passage in language $\ell$.
 # Lower is less biased.
+# Which of the five rankings share the smallest?
+#
+# - (a) only "fair"
+# - (b) "fair" and "preference"
+# - (c) "fair", "preference" and "intrusion"
+# - (d) all but "both"
+
+# %%
+ranks = {name: [order.index(dog) + 1 for dog in dogs] for name, order in rankings.items()}
+for name, found in ranks.items():
+    print(f"{name}: ranks of en, de, es {found}; rank distance {max(found) - min(found)}")
+
+# %% [markdown]
+# The answer is (d).
+# Rank distance sees whether the copies stand together, not where they stand, nor in which order.
+# Its smallest value, the **floor**, is the number of relevant passages minus one; the largest is the size of the pool minus one.
 #
 # > **The paper** measures bias by it (section 4.1) and credits KD-SPD, [arXiv 2305.09025](https://arxiv.org/abs/2305.09025), with it.
 #
-# **Predict, then run.**
-# Which of the three rankings has the smallest rank distance?
+# Three more measures can be read off the same ranks.
+# **Max@R** is the largest rank.
+# **Complete@k** is 1 if all relevant passages are in the first k.
+# **TLR@k**, target-language recall, is the share in the first k of those that are *not* in the query's language.
+
+# %%
+rows = []
+for name, (en, de, es) in ranks.items():
+    worst = max(en, de, es)
+    rows.append((name, worst, int(worst <= 3), ((de <= 3) + (es <= 3)) / 2))
+session.table(pd.DataFrame(rows, columns=["ranking", "Max@R", "Complete@3", "TLR@3"]))
+
+# %% [markdown]
+# These three look at the place, so "useless" is no longer as good as "fair".
+# But bad retrieval and bias look the same to them.
 #
-# - (a) language first
-# - (b) meaning first
-# - (c) meaning last
-# - (d) two of them share the smallest
+# Two measures look at the query's own language.
+# **Same-language pairs**: in how many pairs of relevant passages, one in the query's language and one not, is the first in front? Without bias in 1/2.
+# **Surplus of the own language**: its share in the first k, right or wrong, minus the share that is expected.
+# If $h$ of the first $k$ places hold relevant passages, a ranking that is as good but blind to language has an equal part of each language among these $h$, and fills the other $k - h$ from the rest of the pool.
+
+# %%
+rows = []
+for name, (en, de, es) in ranks.items():
+    first_three = rankings[name][:3]
+    hits = sum(passage in dogs for passage in first_three)
+    share = sum(passage.endswith("-en") for passage in first_three) / 3
+    expected = (hits * 1 / 3 + (3 - hits) * 2 / 6) / 3  # 1 of 3 dogs, 2 of 6 others are English
+    rows.append((name, ((en < de) + (en < es)) / 2, share, expected, share - expected))
+columns = ["ranking", "same-language pairs", "English in the first 3", "expected", "surplus"]
+session.table(pd.DataFrame(rows, columns=columns))
+
+# %% [markdown]
+# Pairs see preference and are blind to intrusion.
+# The surplus sees the intrusion, and it is blind to a preference in which all of the top is right.
+# And neither is fooled by "useless".
+#
+# The **removal test** (LAReQA, [arXiv 2004.05484](https://arxiv.org/abs/2004.05484)) takes one relevant passage out of the pool, once the one in the query's language, once another: how much average precision is lost?
 
 # %%
 from hbt.metrics import average_precision
 
+
+def precision(order):
+    return float(average_precision([place for place, p in enumerate(order, 1) if p in dogs]))
+
+
 rows = []
-for name, texts in rankings.items():
-    ranks = [texts.index(text) + 1 for text in dog]
-    distance = max(ranks) - min(ranks)
-    precision = float(average_precision(ranks))
-    rows.append((name, ranks, distance, precision))
-columns = ["ranking", "ranks of the relevant", "rank distance", "average precision"]
+for name, order in rankings.items():
+    left = [precision([p for p in order if p != dog]) for dog in dogs]
+    same, other = precision(order) - left[0], precision(order) - sum(left[1:]) / 2
+    rows.append((name, precision(order), same, other, same - other))
+columns = ["ranking", "AP", "loss without dog-en", "without another", "difference"]
 session.table(pd.DataFrame(rows, columns=columns))
 
 # %% [markdown]
-# "Meaning first" and "meaning last" share the smallest rank distance, and one of them is useless.
-# Rank distance sees whether the copies stand together, not where they stand: always read it beside the quality.
+# The difference of the two losses is the measure of bias: 0 without bias, above 0 where AP hangs on the own language.
+# A loss below 0 is no mistake: to take away a passage that stands far down raises AP.
 #
-# The smallest value is the number of relevant passages minus one, when nothing stands between them: that is its **floor**, here 3 - 1 = 2.
-# The largest is the size of the pool minus one.
+# **MRC@k**, mean rank correlation, asks the same question in another language and compares the two rankings, over all that either has in its first k (Spearman's correlation, times 100).
+# We let German queries treat German as English ones treat English.
+
+# %%
+from scipy.stats import spearmanr
+
+copy_in = {"en": "de", "de": "en", "es": "es"}
+in_german = {
+    name: [passage[:4] + copy_in[passage[4:]] for passage in order]
+    for name, order in rankings.items()
+}
+for name, order in rankings.items():
+    union = list(dict.fromkeys([*order[:3], *in_german[name][:3]]))
+    places = [[each.index(passage) for passage in union] for each in (order, in_german[name])]
+    print(f"{name}: {len(union)} passages, MRC@3 {100 * spearmanr(*places).statistic:.0f}")
 
 # %% [markdown]
-# ## 2. The pool and the systems
+# MRC is 100 where the two queries rank alike, and it does not ask what is relevant.
+# Even "fair" does not have 100, because its three dogs stand in another order for the German query.
+#
+# The last measure, **PEER** ([arXiv 2405.00978](https://arxiv.org/abs/2405.00978)), is the p-value of a Kruskal-Wallis test: are the ranks of the languages' relevant passages alike?
+# It has a trap.
+# Let each language have one relevant passage, as here, and then two.
+
+# %%
+from scipy.stats import kruskal
+
+for name, found in ranks.items():
+    p = kruskal(*([rank] for rank in found)).pvalue
+    print(f"one passage a language, {name}: PEER {p:.3f}")
+two_each = {"one language first": ([1, 2], [3, 4], [5, 6]), "mixed": ([1, 6], [2, 5], [3, 4])}
+for name, groups in two_each.items():
+    print(f"two passages a language, {name}: PEER {kruskal(*groups).pvalue:.3f}")
+
+# %% [markdown]
+# With one relevant passage a language, PEER is the same for *every* ranking: there is nothing to compare a language with but itself.
+# XQuAD-R and the village are of this kind, so here PEER of the relevant level is a constant and no measure.
+# What is left of PEER is its level of *wrong* passages (grade 0) in the first k.
+#
+# Now the library computes all of them, with the query in English and in German.
+
+# %%
+from hbt.suite.bias_agreement import YARDSTICKS
+from hbt.suite.bias_by_hand import summary_of_rankings
+
+language_of = {passage: passage[-2:] for passage in rankings["fair"]}
+by_hand = {}
+for name, order in rankings.items():
+    both_queries = {"en": order, "de": in_german[name]}
+    measures = summary_of_rankings(language_of, dogs, both_queries)["measures"]
+    by_hand[name] = {stick.label: measures[stick.key]["value"] for stick in YARDSTICKS}
+table = pd.DataFrame(by_hand).round(6).add(0.0).rename_axis("measure").reset_index()
+session.table(table, caption="All measures of the five rankings, k = 3")
+print(f"PEER of the relevant level: {measures['peer']['reason']}")
+
+# %% [markdown]
+# Go through the rows and compare each column with "fair".
+# Is there a row in which "preference", "intrusion" and "useless" all differ from "fair", and from each other?
+# There is none: a number tells that something is wrong, not what.
+# And see PEER of grade 0: in "intrusion" and "both" the wrong passages of the first three are all English, one group cannot be compared with itself, and they look as fair as "fair".
+#
+# The library keeps what each measure sees, and what it is blind to, as a table; its last two columns are held against a simulation by tests.
+# *R* is the number of relevant passages of a query, *D* the size of the pool.
+
+# %%
+from hbt import bias
+
+properties = bias.measure_table()
+session.table(properties.drop(columns=["range", "on the oracle"]))
+
+# %% [markdown]
+# Read the last column.
+# All but one move when retrieval gets better and the bias stays: only the same-language pairs stay, and they see preference alone.
+
+# %% [markdown]
+# ## 2. The systems
 #
 # Now the same with a whole benchmark.
 
@@ -165,35 +299,35 @@ print(f"so rank distance lies between {n_relevant - 1} and {n_passages - 1:,}")
 # With `data = "real"` the same cells read XQuAD-R, questions and sentences written and translated by people.
 # The line above says which of the two this run has.
 #
-# We fine-tune the same small encoder with three samplings, once for each seed of the profile.
-# Where another notebook has trained the same, its result is reused.
+# We fine-tune the same encoder with three samplings, once for each seed of the profile, and measure it.
+# `none` is the encoder as pre-training left it, before any fine-tuning.
+# Where another run has trained or measured the same, its result is reused.
 
 # %%
-from hbt.suite.experiment import run_all
+from hbt.suite import bias_study
 
 settings = session.settings
-systems = {
-    name: run_all([settings.system(name, each) for each in settings.seeds], "test", name)
-    for name in ("X-X-mono", "X-Y", "hybrid")
-}
+samplings = ("X-X-mono", "X-Y", "hybrid")
+models = {name: [settings.system(name, each) for each in settings.seeds] for name in samplings}
+models["none"] = [model.replace(training=None) for model in models["hybrid"]]
+systems = {name: bias_study.measure_all(models[name], name) for name in ("none", *samplings)}
 
 # %% [markdown]
-# Two references stand beside them.
-# `none` is the encoder as pre-training left it, before any fine-tuning.
-# `BM25` counts shared words, and learns nothing at all.
+# Three remedies need no training: they take out of the embeddings what tells the language.
+# **Centring** subtracts the mean embedding of the text's language.
+# **LIR** ([arXiv 2109.04727](https://arxiv.org/abs/2109.04727)) projects out each language's main direction.
+# **LSAR** ([arXiv 2401.05792](https://arxiv.org/abs/2401.05792)) projects out, for all languages alike, the directions in which their means differ.
+# We apply each to X-X-mono, fitted on pre-training sentences and not on the test.
+# (At the profile `paper` the encoder comes without its pre-training text, so there are no remedies.)
+#
+# `BM25` counts shared words, and learns nothing at all; it is the same for every seed.
 
 # %%
-from hbt.suite.experiment import bm25
-
-before = [settings.system("hybrid", each).replace(training=None) for each in settings.seeds]
-systems["none"] = run_all(before, "test", "none")
-systems["BM25"] = [bm25(settings.base.world)]
-quality = {
-    name: pd.DataFrame([each.macro() for each in results]).mean()
-    for name, results in systems.items()
-}
-quality = pd.DataFrame(quality).T[["monolingual", "cross-lingual", "multilingual"]]
-session.table(quality.rename_axis("system").reset_index(), caption="mAP, mean over seeds")
+for remedy in bias_study.REMEDIES if len(world.pretraining) else ():
+    repaired = bias_study.measure_all(models["X-X-mono"], remedy, remedy)
+    systems[f"mono + {remedy}"] = repaired
+systems["BM25"] = [bias_study.measure_bm25(settings.base.world)] * len(settings.seeds)
+session.table(bias_study.quality_table(systems), caption="mAP, mean over seeds")
 
 # %% [markdown]
 # Keep this table of quality in mind: bias is read beside it, never alone.
@@ -205,161 +339,76 @@ session.table(quality.rename_axis("system").reset_index(), caption="mAP, mean ov
 
 # %%
 import numpy as np
-from hbt.bias import multilingual_ranks
-from hbt.retrieval import count
-from hbt.suite.experiment import embeddings
 
-samplings = ("X-X-mono", "X-Y", "hybrid")
-vectors = {name: embeddings(systems[name][0].experiment, benchmark) for name in samplings}
-ranks = {name: multilingual_ranks(count(benchmark, *vectors[name])) for name in samplings}
-frame = systems["X-X-mono"][0].rank_distance
-frame = frame[frame.query_language == query_language].sort_values("rank_distance")
-typical = int(frame["query"].iloc[len(frame) // 2])
-
-# %%
+asked = systems["X-X-mono"][0].queries.query("query_language == @query_language")
+typical = int(asked.sort_values("rank_distance")["query"].iloc[len(asked) // 2])
 pairs = np.flatnonzero(benchmark.relevant_query == typical)
 copies = benchmark.relevant_passage[pairs]
 table = pd.DataFrame(
     {
         "language": [benchmark.languages[code] for code in benchmark.passage_language[copies]],
         "passage": [benchmark.passage_texts[row].strip() for row in copies],
-        **{f"rank, {name}": ranks[name][pairs].astype(int) for name in samplings},
+        **{f"rank, {name}": systems[name][0].ranks[pairs] for name in samplings},
     }
 )
-asked = f"{query_language}: {benchmark.query_texts[typical]}"
-session.table(table.sort_values("rank, X-X-mono"), caption=asked)
-for name in samplings:
-    print(f"{name}: rank distance {np.ptp(ranks[name][pairs]):,.0f}")
+caption = f"{query_language}: {benchmark.query_texts[typical]}"
+session.table(table.sort_values("rank, X-X-mono"), caption=caption)
 
 # %% [markdown]
 # All rows say the same, so a reader without any language bias would put them next to each other.
 # See which language comes first, whether it is the query's own, and how far down the last one is.
 # The last rows are where a speaker of that language would never look.
-
-# %% [markdown]
-# ## 4. Rank distance, language by language
 #
-# The mean of the rank distance over the queries of each language, and over seeds.
-
-
-# %%
-def by_query_language(results):
-    """Mean rank distance of each query language over all seeds."""
-    frames = pd.concat([each.rank_distance for each in results])
-    means = frames.groupby("query_language").rank_distance.mean()
-    return means.reindex(list(benchmark.languages)).rename_axis("query_language").reset_index()
-
-
-distances = {name: by_query_language(results) for name, results in systems.items()}
-means = {name: table.rank_distance.mean() for name, table in distances.items()}
-
-# %%
-from hbt.suite import plots
-
-told = ", ".join(f"{name} {value:,.0f}" for name, value in means.items())
-session.show(
-    plots.rank_distance_by_language(distances),
-    "rank_distance_by_language",
-    alt="Line chart with markers: mean rank distance on a logarithmic axis against query "
-    f"language, one line for each system. Means over languages: {told}.",
-)
-print(f"at the right end, never fine-tuned on: {', '.join(world.unseen_languages)}")
-
-# %% [markdown]
-# **What to see.**
-# Each point is a query language; the lines only guide the eye, and lower is less biased.
-# The axis is logarithmic: equal steps are equal factors.
-# A line that lies below another everywhere is, by this measure, less biased for every query language.
-# Look at the right end: do the languages without fine-tuning data follow the others down?
-# BM25 finds hardly anything beyond names and numbers in another language, so the copies in other languages lie all over the pool.
+# ## 4. Rank distance
 #
-# > **The paper** reports, for XLM-R on XQuAD-R, mean rank distances of 410 for X-X-mono, 295 for X-Y and 287 for hybrid (Table 2).
-# > Arabic and Hindi queries have the largest under X-X-mono, English ones the smallest (Table 7).
-# > It gives one seed and no intervals.
-#
-# Ours are not to be compared with these: section 5 shows why.
-# What can be compared is the direction.
-
-# %%
-from hbt.suite import tables
-
-interval = tables.interval_table(
-    systems, tables.RANK_DISTANCE, settings=("multilingual",), resamples=settings.resamples
-)
-for row in interval.itertuples():
-    session.record("rank_distance", row.estimate, system=row.system)
-trained = interval[interval.system.ne("BM25")]
-told = ", ".join(f"{row.system} {row.low:,.0f} to {row.high:,.0f}" for row in trained.itertuples())
-session.show(
-    plots.interval_plot(trained, group="system", value_label="rank distance"),
-    "rank_distance",
-    alt=f"Mean rank distance of each system with its 95 % interval: {told}.",
-)
-
-# %% [markdown]
-# **What to see.**
-# Each bar is the 95 % interval of a system's mean over query languages, the marker the mean itself (BM25 is left out, for the reason given below).
-# It is drawn over items, that is, over what other questions would have given; from five seeds on, over seeds as well.
-# Systems whose bars overlap may still differ beyond doubt, because both answered the same queries: so we compare them pairwise, query by query.
-
-# %%
-pairs_of_systems = [("X-Y", "X-X-mono"), ("hybrid", "X-X-mono"), ("hybrid", "X-Y")]
-differences = tables.difference_table(
-    systems,
-    pairs_of_systems,
-    tables.RANK_DISTANCE,
-    settings=("multilingual",),
-    resamples=settings.resamples,
-)
-for row in differences.itertuples():
-    session.record("rank_distance_difference", row.estimate, difference=row.difference)
-print("\n".join(tables.sentences(differences, digits=0)))
-
-# %% [markdown]
-# Below zero means: the first of the two has less rank distance.
-# An interval that holds zero is no evidence, however pleasant its estimate.
-
-# %% [markdown]
-# ### Are these ranks made by the system or by a rule for ties?
-#
-# Ranks exist only where scores differ.
+# First a question that comes before every rank: does the system make it, or a rule for ties?
 # When a relevant passage has exactly the score of another one, some rule decides which comes first.
-# Our rule is blind to language (it orders by a hash of the passage's name), but it is a rule and no retrieval.
-# If ties decided everything, the pool would be shuffled, and the ranks of $R$ relevant passages among $N$ would span $(N + 1)(R - 1) / (R + 1)$ on average.
+# We take the share of relevant passages that tie, and the rank distance under two rules: that of trec_eval, and all tied passages sharing their mean rank.
 
 # %%
-from hbt.bm25 import bm25_scores
-
-sample = np.linspace(0, len(benchmark.query_texts) - 1, 200).astype(int)  # of the queries
-
-
-def tied(scores):
-    """Share of the relevant passages whose exact score another passage has; one row a query."""
-    shares = []
-    for row, query in zip(scores, sample, strict=True):
-        found = row[benchmark.relevant_passage[benchmark.relevant_query == query]]
-        shares += [(row == score).sum() > 1 for score in found]
-    return float(np.mean(shares))
-
-
-# %%
-shares = {name: tied(vectors[name][0][sample] @ vectors[name][1].T) for name in samplings}
-of_words = bm25_scores(benchmark)
-shares["BM25"] = tied(np.concatenate([of_words(range(row, row + 1)) for row in sample]))
-del vectors["X-Y"], of_words  # memory: what follows does not need them
-shuffled = (n_passages + 1) * (n_relevant - 1) / (n_relevant + 1)
-print(f"rank distance in a shuffled pool: {shuffled:,.0f}")
-for name, share in shares.items():
-    session.record("tied_share", share, system=name)
-    part = f"rank distance is {means[name] / shuffled:.0%} of a shuffled pool's"
-    print(f"{name}: {share:.1%} of the relevant passages share their score; {part}")
+facts = pd.DataFrame({name: found[0].facts for name, found in systems.items()}).T
+facts["interpret"] = ["yes" if share <= bias.MOST_TIES else "no" for share in facts.tied_share]
+for name, share in facts.tied_share.items():
+    session.record("tied_share", float(share), system=name)
+columns = ["tied_share", "rank_distance_trec", "rank_distance_average", "interpret"]
+session.table(facts[columns].rename_axis("system").reset_index(), caption="First seed")
+tied = list(facts.index[facts.interpret.eq("no")])
+print(f"more than {bias.MOST_TIES:.0%} of the relevant passages tied: {', '.join(tied) or 'none'}")
 
 # %% [markdown]
 # BM25 gives zero to every passage without a word of the query, and all these zeros tie.
-# Then its rank distance is mostly a number of the pool: compare the two percentages in its line.
+# Where its two rank distances differ, the rule of ties makes the number and not the system.
+# A system above the limit gets no rank distance from here on, and no Max@R.
+#
+# A mean hangs on the few queries that find nothing, so we look at all queries.
+
+# %%
+from hbt.suite import bias_plots
+
+shown = [name for name in ("none", *samplings) if name not in tied]
+distances = {
+    name: np.concatenate([each.queries.rank_distance for each in systems[name]]) for name in shown
+}
+told = ", ".join(f"{name} {np.median(values):,.0f}" for name, values in distances.items())
+session.show(
+    bias_plots.rank_distance_distributions(distances, n_relevant - 1),
+    "rank_distances",
+    alt="Rising curves, one for each system: share of the queries whose rank distance is at most "
+    f"the value on the logarithmic horizontal axis. Medians: {told}.",
+)
 
 # %% [markdown]
-# ## 5. A caution: rank distance falls for other reasons too
+# **What to see.**
+# The higher and the further left a curve, the less biased; the marker is the median, the vertical line at the left the floor.
+# Where one curve lies above another everywhere, the verdict does not hang on the mean.
+# Where two cross, mean and median may disagree on who is better.
+#
+# > **The paper** reports, for XLM-R on XQuAD-R, mean rank distances of 410 for X-X-mono, 295 for X-Y and 287 for hybrid (Table 2).
+# > It gives one seed and no intervals.
+#
+# Ours are not to be compared with these, and the next cells show why.
+#
+# ### A caution: rank distance falls for other reasons too
 #
 # Imagine a ranker that cannot see languages at all.
 # It gives every passage a random score, and every relevant one a bonus, the same in all languages.
@@ -378,8 +427,7 @@ def blind_rank_distance(n_passages, n_relevant, bonus, random, n_queries=100):
     """Mean rank distance of a ranker that sees no language."""
     relevant = random.standard_normal((n_queries, n_relevant)) + bonus
     others = random.standard_normal((n_queries, n_passages - n_relevant))
-    first = relevant.max(axis=1, keepdims=True)
-    last = relevant.min(axis=1, keepdims=True)
+    first, last = (end(axis=1, keepdims=True) for end in (relevant.max, relevant.min))
     between = ((others < first) & (others > last)).sum(axis=1)
     return float((n_relevant - 1 + between).mean())  # its floor, and what stands between
 
@@ -387,368 +435,319 @@ def blind_rank_distance(n_passages, n_relevant, bonus, random, n_queries=100):
 random = np.random.default_rng(seed)
 for bonus in (0, 2, 4, 6):
     distance = blind_rank_distance(n_passages, n_relevant, bonus, random)
+    session.record("blind_rank_distance", distance, bonus=bonus)
     print(f"bonus {bonus}: rank distance {distance:,.0f}")
 
 # %%
-rows = [
-    {
-        "bonus": bonus,
-        "pool": f"{pool:,} passages",
-        "relevant": f"{relevant} relevant passages",
-        "estimate": blind_rank_distance(pool, relevant, bonus, random),
-    }
-    for relevant in (2, n_relevant)
-    for pool in (n_passages, n_passages // 3, n_passages // 10)
-    for bonus in (0, 1, 2, 3, 4, 5, 6)
-]
-blind = pd.DataFrame(rows)
-whole = blind[blind.pool.eq(rows[0]["pool"]) & blind.relevant.eq(rows[-1]["relevant"])]
-for row in whole.itertuples():
-    session.record("blind_rank_distance", row.estimate, bonus=row.bonus)
+from hbt.suite import plots
 
-# %%
-first, last = whole.estimate.iloc[0], whole.estimate.iloc[-1]
+rows = [
+    (bonus, f"{pool:,} passages", blind_rank_distance(pool, n_relevant, bonus, random))
+    for pool in (n_passages, n_passages // 3, n_passages // 10)
+    for bonus in range(7)
+]
+blind = pd.DataFrame(rows, columns=["bonus", "pool", "estimate"])
+told = f"from {blind.estimate[0]:,.0f} to {blind.estimate[6]:,.0f}"
 session.show(
-    plots.curve(
-        blind,
-        x="bonus",
-        series="pool",
-        facet="relevant",
-        x_label="bonus",
-        value_label="rank distance",
-    ),
+    plots.curve(blind, x="bonus", series="pool", x_label="bonus", value_label="rank distance"),
     "blind_rank_distance",
-    alt="Two panels of curves, for 2 and for all relevant passages: rank distance of a ranker "
-    "without bias against the bonus of relevant passages, one curve for each size of the pool. "
-    f"In the whole pool with all relevant passages it goes from {first:,.0f} to {last:,.0f}.",
+    alt="Falling curves, one for each size of the pool: rank distance of a ranker without bias "
+    f"against the bonus of the relevant passages. In the whole pool it goes {told}.",
 )
 
 # %% [markdown]
 # **What to see.**
 # None of these rankers has any bias, and yet their rank distances cover the whole range.
-# Along a curve only the quality changes.
-# From curve to curve only the size of the pool changes, and from panel to panel only the number of relevant passages.
-# So rank distance is compared between systems on the *same* benchmark, and never across benchmarks.
+# Along a curve only the quality changes, from curve to curve only the size of the pool.
+# So rank distance is compared between systems on the *same* benchmark, never across benchmarks.
 # And when both quality and rank distance change, the rank distance alone does not say that bias has fallen.
 #
-# The same with a trained encoder: hybrid, evaluated on fewer and fewer of its languages.
+# ## 5. Who fills the first ten places?
+#
+# The first ten, beside what a ranking of equal quality would show that is blind to language.
 
 # %%
-from hbt.suite.experiment import run
-
-hybrid = systems["hybrid"][0]
-rows = []
-for number in (n_languages, 5, 2):
-    part = run(hybrid.experiment, "test", languages=benchmark.languages[:number])
-    pool = len(part.benchmark.passage_texts)
-    distance = part.mean_rank_distance()
-    session.record("pool_rank_distance", distance, languages=number)
-    rows.append((number, pool, number - 1, distance, distance / pool))
-columns = ["languages", "passages", "floor", "rank distance", "share of the pool"]
-session.table(pd.DataFrame(rows, columns=columns), caption="One encoder, three pools")
-
-# %% [markdown]
-# One encoder, one set of texts, and three different numbers, none of them wrong.
-# We need a second measure, one that compares with a ranking of *equal quality*.
-
-# %% [markdown]
-# ## 6. Which languages fill the first ten places?
-#
-# For each query we count the languages of the first ten passages, right or wrong, and compare with what a blind ranking of equal quality would show.
-# If a query has $h$ of its relevant passages in its first ten, a blind ranking has $h$ there as well, each copy as likely as any other, and fills the other places from the whole pool.
-# With parallel copies in every language, each language is expected to hold about an equal part.
-#
-# **Predict, then run.**
-# Who has the largest share of the query's own language in the first ten?
-#
-# - (a) X-X-mono
-# - (b) X-Y
-# - (c) hybrid
-# - (d) BM25, which was never trained
-
-# %%
-from hbt.bias import same_language
-
-parts = {name: pd.concat([each.language_mix for each in found]) for name, found in systems.items()}
-mixes = {
-    name: part.groupby(["query_language", "passage_language"], sort=False)
-    .mean()
-    .assign(ratio=lambda mix: mix.share / mix.expected)
-    .reset_index()
-    for name, part in parts.items()
+mixes = {name: bias_study.mean_mix(systems[name]) for name in samplings}
+own = {
+    name: mix.query("query_language == passage_language == @query_language").iloc[0]
+    for name, mix in mixes.items()
 }
-own = {name: same_language(mix) for name, mix in mixes.items()}
-
-# %%
-rows = []
-for name, found in systems.items():
-    ratios = [same_language(each.language_mix).ratio.mean() for each in found]
-    session.record("same_language_ratio", float(np.mean(ratios)), system=name)
-    each_seed = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-    means_of = own[name][["share", "expected"]].mean()
-    rows.append((name, *means_of, np.mean(ratios), each_seed))
-columns = ["system", "own language", "expected", "same-language ratio", "ratio of each seed"]
-order = pd.DataFrame(rows, columns=columns).sort_values("same-language ratio", ascending=False)
-session.table(order, caption="Share of the query's own language in the first ten")
-print(f"most to least biased, by this ratio:  {', '.join(order.system)}")
-print(f"most to least biased, by rank distance: {', '.join(sorted(means, key=means.get)[::-1])}")
+told = "; ".join(
+    f"{name} {row.share:.2f}, expected {row.expected:.2f}" for name, row in own.items()
+)
+session.show(
+    bias_plots.first_places(mixes, query_language),
+    "first_places",
+    alt=f"Bar charts, one for each sampling: share of each passage language in the first ten of "
+    f"queries in {query_language}, with a line across each bar at the expected share. "
+    f"The query's own language, hatched: {told}.",
+)
 
 # %% [markdown]
-# The **same-language ratio** is the share divided by the expected one, averaged over query languages.
-# 1 is no preference; its ceiling is about the number of languages.
-# Do the two measures order the systems in the same way?
-# Where they do not, go back to the table of quality in section 2: a system that finds little has a large rank distance even if it prefers no language.
+# **What to see.**
+# The hatched bar is the query's own language, the thick line across each bar what is expected.
+# Bars above their line take places from those below.
+# Look at the unhatched bars that stand out: are they relatives of the query's language, or do they share its script?
 #
-# There is no interval here, so compare the seeds instead: a difference between systems that is no larger than that between seeds is no finding.
-#
-# Which languages take whose places?
+# The same for all pairs of languages.
 
 # %%
-surplus = {name: (own[name].share - own[name].expected).mean() for name in samplings}
-told = ", ".join(f"{name} {value:+.2f}" for name, value in surplus.items())
+for name, results in systems.items():
+    index = float(np.mean([each.facts["bias_index"] for each in results]))
+    session.record("bias_index", index, system=name)
+    print(f"{name}: bias index {index:.2f}")
+of_own = {name: mix.query("query_language == passage_language") for name, mix in mixes.items()}
+told = ", ".join(f"{name} {100 * mix.surplus.mean():+.0f}" for name, mix in of_own.items())
 session.show(
-    plots.language_mix({name: mixes[name] for name in samplings}),
-    "language_mix",
-    alt="Three heat maps, one for each sampling: query language down, passage language across; "
-    "the colour is the share of the passage language in the first ten minus the expected share. "
+    bias_plots.surplus_maps(mixes),
+    "surplus",
+    alt="Three heat maps, one for each sampling, query language down and passage language across: "
+    "share of the first ten minus the expected share, in points. "
     f"Mean on the diagonal, the own language: {told}.",
 )
 
 # %% [markdown]
 # **What to see.**
-# White is what a blind ranking of equal quality would show; violet is more than that, orange is less.
-# The diagonal is the query's own language.
-# A column with one colour off the diagonal is a passage language that all others find too often or too rarely: is it one that was never fine-tuned on?
-# Single dark cells off the diagonal are languages that find each other: look for relatives and for shared scripts.
-# A row that stays violet on the diagonal in all three maps is a language that no sampling has opened up.
-
-# %% [markdown]
-# ## 7. See it: a query explorer
+# Zero is what a blind ranking of equal quality would show.
+# The diagonal is the query's own language, and its mean is the surplus of section 1.
+# A column of minus signs is a passage language that all others find too rarely: is it one that was never fine-tuned on?
+# A column of plus signs is one that they all find too often, whatever they ask: bias too, and one that no measure of the *own* language sees.
+# Single large numbers off the diagonal are languages that find each other.
+# The **bias index** adds up a whole row: half the sum of all differences without their signs, that is, the share of places that would have to change their language.
+#
+# ## 6. See it: a query explorer
 #
 # The tables above are means.
 # Here is the typical query of section 3 again, with the first ten passages of two systems side by side, found by an exact faiss index (`IndexFlatIP`).
 # Under each text stands its parallel copy in English, where it has one.
 
 # %%
+from hbt.suite.experiment import embeddings
 from hbt.suite.widgets import QueryExplorer
 from IPython.display import HTML, display
 
-shown = {name: vectors[name] for name in ("X-X-mono", "hybrid")}
-explorer = QueryExplorer(benchmark, shown, world.language_names)
+compared = ("X-X-mono", "X-Y")
+vectors = {name: embeddings(models[name][0], benchmark) for name in compared}
+explorer = QueryExplorer(benchmark, vectors, world.language_names)
 display(HTML(explorer.html(typical)))
-
-asking = benchmark.query_language == benchmark.languages.index(query_language)
-hits = {name: np.bincount(benchmark.relevant_query, ranks[name] <= 10)[asking] for name in shown}
-gain = hits["hybrid"] - hits["X-X-mono"]
-print(
-    f"{asking.sum()} queries in {query_language}; more relevant passages in the first ten: "
-    f"hybrid for {(gain > 0).sum()}, X-X-mono for {(gain < 0).sum()}, equal {(gain == 0).sum()}"
-)
 
 # %% [markdown]
 # Read each list twice: first only the column of languages, then only the meanings.
-# One query is an anecdote; the line under the lists counts over all queries of its language.
-## Now choose for yourself: a query language, then a query.
+# A wrong passage in the query's language above a right one in another is intrusion; mark one, if there is any.
+# One query is an anecdote, so choose for yourself: a query language, then a query.
 # Try a language that was never fine-tuned on, and one whose script you cannot read.
 
 # %%
 explorer.widget(query_language, typical)
 
 # %% [markdown]
-# ## 8. Maps of the embeddings
+# ## 7. Do the measures agree?
+#
+# ### On which system is less biased
+#
+# Every measure of every system, over seeds, with 95 % intervals.
+# They are drawn over items, that is, over what other questions would have given; from five seeds on, over seeds as well.
+
+# %%
+from hbt.suite import bias_agreement as agreement
+
+del vectors, explorer  # memory: what follows does not need them
+labels = {key: key for key in bias_study.QUALITY} | {s.key: s.label for s in YARDSTICKS}
+scores = agreement.gathered(systems, list(labels))
+intervals = agreement.interval_table(scores, settings.resamples)
+ranked = agreement.standings(intervals, tied)
+for row in ranked.itertuples():
+    session.record("bias", row.estimate, measure=row.measure, system=row.system)
+    if row.measure in ("rank_distance", "same_language_pairs"):
+        session.record(row.measure, row.estimate, system=row.system)
+print(f"intervals over {intervals.over[0]}, {intervals.n_seeds[0]} seed(s)")
+
+# %%
+unbiased = {stick.label: stick.unbiased for stick in YARDSTICKS if stick.better == "near"}
+told = "; ".join(
+    f"{label} from {part.estimate.min():.3g} to {part.estimate.max():.3g}"
+    for label, part in ranked.groupby("label", sort=False)
+)
+session.show(
+    bias_plots.interval_grid(ranked, systems=list(systems), unbiased=unbiased),
+    "measures",
+    alt="Panels of estimates with 95 % intervals, one for each measure, one row for each system. "
+    f"Estimates over systems: {told}.",
+)
+
+# %% [markdown]
+# **What to see.**
+# A dashed line is the value without bias; a panel without one has its less biased end at the left for rank distance, at the right for all others.
+# Do the rows stand in the same order in every panel?
+# Look for a system that is at the good end of one panel and at the bad end of another, and then at its mAP in section 2.
+# Systems whose bars overlap may still differ beyond doubt, because all answered the same queries; the table below compares them in pairs.
+
+# %%
+told = "; ".join(
+    f"{label}: {', '.join(part.sort_values('place', kind='stable').system)}"
+    for label, part in ranked.groupby("label", sort=False)
+)
+session.show(
+    bias_plots.places_map(ranked, list(systems)),
+    "places",
+    alt="Table of cells, measures down and systems across, darker for a better place; each has "
+    f"the place and the value. From least to most biased: {told}.",
+)
+
+# %% [markdown]
+# **What to see.**
+# If all measures agreed, every column would have one shade.
+# Equal values share a place: a row in which all systems are first is a measure that cannot tell them apart.
+# The rows above see bad retrieval as well as bias; the lower rows look at the query's own language.
+# Does the break between the two halves go through any column?
+# An empty cell is one that ties forbid to interpret.
+#
+# Which sampling wins under each measure?
+# We compare the least biased with each of the others in pairs, query by query, with Holm's correction over all rows of a column: a table that is searched for winners needs it.
+
+# %%
+groups = {"sampling": samplings, "system": [name for name in systems if name not in tied]}
+best = {
+    what: agreement.winners(
+        agreement.differences_to_best(scores, ranked, list(group), settings.resamples)
+    )
+    for what, group in groups.items()
+}
+for what, table in best.items():
+    for row in table.itertuples():
+        session.record(f"least_biased_{what}", row.best, measure=row.measure)
+columns = {"label": "measure", "best": "least biased", "not_told_apart": "not told apart from it"}
+session.table(best["sampling"][list(columns)].rename(columns=columns), caption="Samplings")
+session.table(best["system"][list(columns)].rename(columns=columns), caption="All systems")
+
+# %% [markdown]
+# A measure has no winner where the last column names others.
+# Where all measures that have a winner name the same one, choose any of them; where they do not, say which kind of bias you mean before you choose.
+#
+# ### On whom it is biased against
+#
+# Two measures that put systems in one order may still disagree on *languages*.
+# For each query language and measure we have one number, and between two measures the rank correlation over languages.
+
+# %%
+languages = {name: agreement.badness_of_languages(systems[name]) for name in compared}
+correlations = {name: agreement.rank_correlations(table) for name, table in languages.items()}
+for name, table in correlations.items():
+    median, sentence = agreement.in_words(table, n_languages)
+    session.record("agreement", median, system=name)
+    print(f"{name}: {sentence}")
+session.show(
+    bias_plots.correlation_maps(correlations),
+    "agreement",
+    alt="Two heat maps, one for each system: rank correlation of every two measures over the "
+    f"query languages. In the last of the two, {sentence}.",
+)
+
+# %% [markdown]
+# **What to see.**
+# Plus: the two measures call the same query languages biased; minus: what is the worst language to one is the best to the other.
+# Find the blocks of measures that go together, and the pairs with a minus sign.
+# With so few languages a correlation has to be large to be told from none; the line above the figure says how large.
+# Empty cells are measures with the same value for every language.
+#
+# Who is it, then?
+# The three query languages with most bias, by each measure; a star marks those never fine-tuned on.
+
+# %%
+rows = []
+for label in languages["X-X-mono"].columns:
+    row = {"measure": label}
+    for name, table in languages.items():
+        worst = table[label].sort_values(ascending=False, kind="stable").index[:3]
+        row[name] = ", ".join(
+            f"{code}*" if code in world.unseen_languages else code for code in worst
+        )
+    rows.append(row)
+session.table(pd.DataFrame(rows), caption="Query languages with most bias, the worst first")
+
+# %% [markdown]
+# A language that two families of measures name is served badly *and* shown too much of itself.
+# One that is named by the first family alone may only be a language that the encoder reads badly.
+#
+# > **The paper** finds, by rank distance, Arabic and Hindi queries worst under X-X-mono, and English ones best (Table 7).
+#
+# ## 8. Remedies without training
+#
+# What do centring, LIR and LSAR repair, beside the samplings, and what do they cost?
+# Each system minus X-X-mono, on the same queries and seeds.
+
+# %%
+others = ["X-Y", "hybrid", *(name for name in systems if name.startswith("mono"))]
+sides = ("rank_distance", "target_language_recall", "own_language_surplus", "same_language_pairs")
+chosen = {key: labels[key] for key in ("monolingual mAP", "multilingual mAP", *sides)}
+changes = agreement.differences_to(scores, "X-X-mono", others, chosen, settings.resamples)
+for row in changes.itertuples():
+    session.record("difference", row.estimate, measure=row.measure, system=row.system)
+told = "; ".join(f"{r.system}, {r.label} {r.estimate:+.3g}" for r in changes.itertuples())
+session.show(
+    bias_plots.interval_grid(changes, systems=others, unbiased=dict.fromkeys(changes.label, 0)),
+    "remedies",
+    alt="Panels of differences to X-X-mono with 95 % intervals and a dashed line at zero, one for "
+    f"each measure, one row for each system: {told}.",
+)
+
+# %% [markdown]
+# **What to see.**
+# The first two panels are quality: left of the line is a price.
+# In the others, left of the line is less bias, except for TLR, which is better to the right.
+# Compare the remedies' rows with those of the samplings: how much of the repair comes without training, and at which price?
+# A remedy takes out what is common to a language; it cannot bring together two copies that never were.
+#
+# ## 9. Maps of the embeddings
 #
 # Why do languages drift apart or come together?
 # We take a few passages with all their parallel copies, and draw their embeddings in two dimensions by principal component analysis, each system with its own two components.
 # Each map is drawn twice: coloured by language, and with the copies of one passage joined.
 
 # %%
-copies = benchmark.relevant_passage.reshape(-1, n_relevant)  # (n_queries, copies)
-in_order = np.argsort(benchmark.passage_language[copies], axis=1)
-copies = np.unique(np.take_along_axis(copies, in_order, axis=1), axis=0)  # (meanings, languages)
-on_map = copies[:: len(copies) // items_on_map][:items_on_map]
-english = benchmark.languages.index("en")
-for meaning in on_map:
-    print(benchmark.passage_texts[meaning[english]].strip())
+from hbt.suite import embedding_study
 
-# %%
-from sklearn.decomposition import PCA
-
+copies = embedding_study.parallel_copies(benchmark)  # (n_meanings, n_languages)
+on_map = copies[:: max(1, len(copies) // items_on_map)][:items_on_map]
+for row in on_map[:, benchmark.languages.index("en")]:
+    print(benchmark.passage_texts[row].strip())
 codes = [benchmark.languages[code] for code in benchmark.passage_language[on_map.ravel()]]
-meanings = np.repeat(np.arange(len(on_map)), n_relevant)
+meanings = np.repeat(np.arange(len(on_map)), n_languages)
 for name, short in (("none", "none"), ("X-X-mono", "mono"), ("hybrid", "hybrid")):
-    _, passages = embeddings(systems[name][0].experiment, benchmark)
-    pca = PCA(n_components=2)
-    points = pca.fit_transform(passages[on_map.ravel()])
-    kept = pca.explained_variance_ratio_.sum()
+    points, kept = embedding_study.map_points(models[name][0], benchmark, on_map.ravel())
     alt = f"Two scatter plots of passage embeddings by {name}, first two principal components: by "
     alt += f"language, and with copies joined. The components keep {kept:.0%} of the variance."
-    session.show(plots.embedding_map(points, codes, meanings, name), f"map_{short}", alt=alt)
+    session.show(bias_plots.embedding_map(points, codes, meanings, name), f"map_{short}", alt=alt)
 
 # %% [markdown]
 # **What to see.**
 # Left: points of one colour and marker that lie together mean that the language decides.
 # Right: short spokes mean that the copies of one passage lie together, so that meaning decides.
 # Go from `none` through X-X-mono to hybrid and watch the spokes.
-# Two dimensions show only a part of the picture, and a few passages are no sample, so the eye should not have the last word.
+# Two dimensions show only a part, and a few passages are no sample, so the eye should not have the last word.
 #
-# A number for the same question, over *all* passages that have copies and all dimensions:
-# split the variance of the embeddings into what the means of the languages explain, what the means of the meanings explain, and the rest.
-
-
-# %%
-def variance_shares(passages):
-    """Shares of the variance that language and meaning explain."""
-    points = passages[copies]  # (meanings, languages, dimension)
-    points = points - points.mean(axis=(0, 1))
-    total = (points**2).sum()
-    by_language = len(points) * (points.mean(axis=0) ** 2).sum() / total
-    by_meaning = points.shape[1] * (points.mean(axis=1) ** 2).sum() / total
-    return float(by_language), float(by_meaning)
-
+# A number for the same question, over *all* passages that have copies and all dimensions: the shares of the variance that the means of the languages and the means of the meanings explain.
 
 # %%
 rows = []
 for name in ("none", *samplings):
-    _, passages = embeddings(systems[name][0].experiment, benchmark)
-    language, meaning = variance_shares(passages)
+    passages = embeddings(models[name][0], benchmark)[1]
+    language, meaning = embedding_study.variance_shares(passages[copies])
     session.record("variance_by_language", language, system=name)
     rows.append((name, language, meaning, 1 - language - meaning))
 session.table(pd.DataFrame(rows, columns=["system", "language", "meaning", "rest"]))
 
 # %% [markdown]
-# "Language" is what a constant shift of each language would explain.
-# It can be small although a query finds its own language first: a shift of few dimensions is enough to win a ranking.
+# "Language" is what a constant shift of each language would explain, and all that centring can take away.
+# It can be small although a query finds its own language first: a shift in few dimensions is enough to win a ranking.
 # "Rest" is what is neither: how a language writes *this* meaning.
-
-# %% [markdown]
-# ## 9. Which languages lose?
 #
-# A language can lose in two roles: its speakers **ask** and are served badly, or its passages **are asked for** and are not found.
-# For each language, the mean cross-lingual mAP over all the others in either role, with those that lose most on top.
-
-
-# %%
-losing = pd.DataFrame({"name": pd.Series(world.language_names)}).reindex(benchmark.languages)
-losing["seen"] = ["yes" if code in world.training_languages else "no" for code in losing.index]
-for name in ("X-X-mono", "hybrid"):
-    scores = pd.concat([each.scores for each in systems[name]])
-    cells = scores[scores.setting.eq("cross-lingual") & scores.metric.eq("mAP")]
-    losing[f"asks, {name}"] = cells.groupby("query_language").value.mean()
-    losing[f"is asked for, {name}"] = cells.groupby("passage_language").value.mean()
-foreign = mixes["hybrid"].query("query_language != passage_language")
-foreign = foreign.groupby("passage_language")[["share", "expected"]].mean()
-losing["in others' first ten, hybrid"] = foreign.share / foreign.expected
-losing = losing.sort_values("asks, hybrid").rename_axis("language").reset_index()
-session.table(losing, "losing", "Cross-lingual mAP in both roles, and share over expected share")
-for column in ("asks, hybrid", "is asked for, hybrid", "in others' first ten, hybrid"):
-    print(f"{column}: last are {', '.join(losing.sort_values(column).language.head(3))}")
-
-# %% [markdown]
-# Compare the two roles, and then the languages that were never fine-tuned on with the rest.
-# The last column counts how often the queries of *other* languages meet this language in their first ten: below 1 it is found too rarely.
+# ## 10. Who did what to whom
 #
-# Is the gap between languages what fine-tuning made, or what it failed to close?
-# Split the pairs by whether the query's and the passage's language were fine-tuned on.
-
-# %%
-groups = {"seen": world.training_languages, "unseen": world.unseen_languages}
-parts = []
-for query_group, asking_languages in groups.items():
-    for passage_group, asked_languages in groups.items():
-        part = tables.difference_table(
-            systems,
-            pairs_of_systems,
-            settings=("cross-lingual",),
-            languages=asking_languages,
-            passage_languages=asked_languages,
-            resamples=settings.resamples,
-        )
-        parts.append(part.assign(setting=f"{query_group} to {passage_group}"))
-by_group = pd.concat(parts)
-
-# %%
-told = "; ".join(
-    f"{row.difference}, {row.setting} {row.estimate:+.3f}" for row in by_group.itertuples()
-)
-session.show(
-    plots.interval_plot(
-        by_group,
-        group="setting",
-        facet="difference",
-        value_label="difference in mAP",
-        zero=True,
-    ),
-    "cross_lingual_differences",
-    alt="Differences in cross-lingual mAP with 95 % intervals and a line at zero, one panel for "
-    f"each pair of systems, one row for each kind of language pair: {told}.",
-)
-
-# %% [markdown]
-# **What to see.**
-# Rows are query language to passage language; right of the line the first system of the difference is better.
-# "Seen to seen" is what the batches practised.
-# The other three rows are transfer: nothing in fine-tuning had a text of the unseen language.
-# Within a panel, compare their distance from zero with that of the first row.
-#
-# > **The paper** finds X-Y and hybrid ahead of X-X-mono for Greek and Vietnamese too, which its fine-tuning data lack (XLM-R on XQuAD-R, mean cross-lingual mAP of the two as query languages: .662, .685 and .692 for X-X-mono, X-Y and hybrid; computed from its Table 3).
-# > Both languages are in XLM-R's pre-training text, as they are, in small, in that of our encoder.
-
-# %% [markdown]
-# ## 10. What the samplings repair, and what they do not
-#
-# Everything in this section is computed.
-# First the cross-lingual quality, group by group.
-
-# %%
-for row in by_group.itertuples():
-    labels = {"difference": row.difference, "languages": row.setting}
-    session.record("cross_lingual_difference", row.estimate, **labels)
-columns = ["difference", "setting", "estimate", "low", "high", "verdict"]
-named = by_group[columns].rename(columns={"setting": "query to passage language"})
-session.table(named, caption="Difference in cross-lingual mAP, 95 % interval")
-for (difference, finding), part in by_group.groupby(["difference", "verdict"], sort=False):
-    print(f"{difference}: {finding} for {', '.join(part.setting)}")
-
-# %% [markdown]
-# Then the preference for the own language: its surplus in the first ten (share minus expected share), for query languages that were fine-tuned on and for those that were not.
-
-# %%
-rows = []
-for name in ("none", *samplings, "BM25"):
-    surplus = own[name].set_index("query_language").eval("share - expected")
-    values = {group: surplus[list(codes)].mean() for group, codes in groups.items()}
-    for group, value in values.items():
-        session.record("own_language_surplus", value, system=name, query_languages=group)
-    rows.append({"system": name} | values)
-surpluses = pd.DataFrame(rows).set_index("system")
-session.table(surpluses.reset_index(), caption="Surplus of the own language, 0 is unbiased")
-for name in ("X-Y", "hybrid"):
-    change = surpluses.loc[name] - surpluses.loc["X-X-mono"]
-    print(f"{name} minus X-X-mono: {change.seen:+.2f} seen, {change.unseen:+.2f} unseen")
-
-# %% [markdown]
-# Last the price: what the queries of each language find among the passages of their own.
-
-# %%
-price = tables.difference_table(
-    systems, pairs_of_systems, settings=("monolingual",), resamples=settings.resamples
-)
-print("\n".join(tables.sentences(price)))
-
-# %% [markdown]
-# Read it as three questions.
-# Does fine-tuning across languages lower the preference for the own language where it practised?
-# Does it lower it where it did not?
-# And who pays?
-# Where an interval holds zero, the honest answer is "we do not know".
-
-# %% [markdown]
-# ## 11. Who did what to whom
-#
-# A last test of another kind.
+# A last test of another kind: what no sampling and no remedy repairs.
 # Two passages of the same words tell opposite stories, and one query asks about one of them.
 # `static` averages the embeddings of tokens: it has no word order.
-# The village has a probe of such pairs; real text has no such twins, so with real text the next cell says so and the others do nothing.
+# The village has a probe of such pairs; real text has no such twins, so with real text the next cells say so and do nothing.
 
 # %%
 from hbt import village
@@ -760,101 +759,63 @@ if session.data == "village":
     print("query:  ", " ".join(word for word, _ in twins[0]["query"]), "?")
     print("passage:", " ".join(word for word, _ in twins[0]["passage"]))
     print("twin:   ", " ".join(word for word, _ in twins[1]["passage"]))
+    encoders = {"static": models["hybrid"][0]}
+    if settings.transformer is not None:
+        encoders["mini-mlm"] = settings.transformer.replace(sampling="hybrid", seed=seed)
 else:
     print("the swap probe belongs to the village: real text has no such twins")
 
 # %% [markdown]
-# **Predict, then run.**
 # How often does the right passage stand before its twin, if a tie counts as half?
-#
-# - (a) nearly always
-# - (b) half of the time
-# - (c) nearly never
+# Say what you expect of an encoder without word order, then run.
 
 # %%
-if session.data == "village":
-    own_copy = probe.passage_language[probe.relevant_passage]
-    own_copy = own_copy == probe.query_language[probe.relevant_query]
-    right = probe.relevant_passage[own_copy]  # (n_queries,)
-    twin = right ^ 1  # twins lie side by side: rows 0 and 1, 2 and 3, and so on
-    encoders = {"static": settings.system("hybrid", seed)}
-    if settings.transformer is not None:
-        encoders["mini-mlm"] = settings.transformer.replace(sampling="hybrid", seed=seed)
-    spaced = [language.code for language in village.languages() if language.spaces]
-    has_spaces = np.isin(np.array(probe.languages)[probe.query_language], spaced)
-
-# %%
-if session.data == "village":
-    for name, experiment in encoders.items():
-        queries, passages = embeddings(experiment, probe)
-        lead = (queries * (passages[right] - passages[twin])).sum(axis=1)
-        tie = np.abs(lead) < 1e-5
-        score = np.where(tie, 0.5, lead > 0)
-        for words, rows in (("with spaces", has_spaces), ("without spaces", ~has_spaces)):
-            accuracy = float(score[rows].mean())
-            session.record("swap_accuracy", accuracy, encoder=name, languages=words)
-            told = f"right before twin {accuracy:.3f}, tied {tie[rows].mean():.0%}"
-            print(f"{name}, languages written {words}: {told} (chance is 0.5)")
+for name, experiment in encoders.items() if session.data == "village" else ():
+    for words, part in embedding_study.swap_scores(experiment, probe).items():
+        accuracy = float(part.right.mean())
+        session.record("swap_accuracy", accuracy, encoder=name, languages=words)
+        told = f"right before twin {accuracy:.3f}, tied {part.tied.mean():.0%}"
+        print(f"{name}, languages written {words} spaces: {told} (chance is 0.5)")
 
 # %% [markdown]
 # A bag of words cannot know who did what.
 # In languages written with spaces, passage and twin hold the same tokens: to `static` they are one text, and one half is all it can have.
-# In those written without spaces, where the choice was to let tokens cross the borders of words, the two differ.
-# Look at the tokens of the pair above in Chinese:
-
-# %%
-from hbt.suite.experiment import load_model
-
-if session.data == "village":
-    tokenizer = load_model(encoders["static"]).tokenizer
-    first = probe.passage_ids.index("p0-zh")
-    query = probe.query_texts[probe.query_ids.index("q0-zh")]
-    for text in (query, *probe.passage_texts[first : first + 2]):
-        print(" | ".join(tokenizer.encode(text).tokens[1:-1]))
-
-# %% [markdown]
-# 给 is "to", 索菲亚 is "Sofia".
-# Where frequent words like these have become one token, the bag holds "to Sofia" as one thing, and so a little of the order.
+# In those written without spaces, tokens cross the borders of words, such as "to" and a name in one token, and so the bag holds a little of the order.
 # So a change of the tokenizer can pass for an ability of the encoder.
-# No sampling repairs what an encoder cannot see; the full profile asks a small transformer as well.
+# The full profile asks a small transformer as well.
 
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 1: take the language out.** Difficulty: medium. 15 minutes.
+# **Exercise 1: how much to take out.** Difficulty: medium. 15 minutes.
 #
-# If bias were a constant shift of each language, subtracting the mean of each language would remove it.
-# Subtract from every embedding of X-X-mono the mean of its language (queries and passages apart), scale to length 1 again, and compute rank distance, same-language ratio and mAP anew.
-# Does it come closer to hybrid than a whole fine-tuning did?
+# LSAR takes out as many directions as there are languages, less one.
+# Take out fewer, from one on, and watch the same-language pairs and the multilingual mAP of X-X-mono.
+# Is there a number at which the bias has fallen and the quality has not?
 #
 # <details><summary>Hint</summary>
 #
-# `vectors["X-X-mono"]` holds both arrays.
-# `count` gives what `hbt.bias.mean_rank_distance`, `hbt.bias.language_mix` and `hbt.evaluation.evaluate` need.
+# `bias_study.fitted(model, "LSAR", benchmark, r=1)` fits it on pre-training text; its `apply` takes embeddings.
+# `count` gives what `bias.same_language_preference` and `hbt.evaluation.evaluate` need.
 #
 # </details>
 # <details><summary>Solution</summary>
 #
 # ```python
-# from hbt import bias
 # from hbt.evaluation import evaluate
+# from hbt.retrieval import count
 #
-# centred = []
-# for side, languages in zip(
-#     vectors["X-X-mono"], (benchmark.query_language, benchmark.passage_language), strict=True
-# ):
-#     side = side.copy()
-#     for code in range(n_languages):
-#         side[languages == code] -= side[languages == code].mean(axis=0)
-#     centred.append(side / np.linalg.norm(side, axis=1, keepdims=True))
-# counted = count(benchmark, *centred)
-# print(bias.mean_rank_distance(benchmark, counted))
-# print(same_language(bias.language_mix(benchmark, counted)).ratio.mean())
-# print(evaluate(benchmark, counted).summary().mAP)
+# mono = models["X-X-mono"][0]
+# for r in (1, 2, 4, n_languages - 1):
+#     lsar = bias_study.fitted(mono, "LSAR", benchmark, r=r)
+#     counts = count(benchmark, *(lsar.apply(each) for each in embeddings(mono, benchmark)))
+#     pairs = bias.same_language_preference(benchmark, counts).pairs
+#     quality = evaluate(benchmark, counts, metrics=("mAP",)).summary()
+#     print(r, bias.macro_mean(benchmark, pairs), quality.mAP["multilingual"])
 # ```
 #
-# What you should see: three numbers to set beside those of sections 2, 4 and 6.
-# The means use the texts of the test but no relevance, and every language needs enough texts to have one.
+# What you should see: the pairs move towards 1/2 with each direction, and the quality goes its own way.
+# To choose r you would look at the development benchmark, not at the test.
 #
 # </details>
 #
@@ -865,20 +826,19 @@ if session.data == "village":
 #
 # <details><summary>Hint</summary>
 #
-# `ranks[name]`, `benchmark.relevant_query` and `benchmark.relevant_passage` have one entry for each pair.
+# `systems[name][0].ranks`, `benchmark.relevant_query` and `benchmark.relevant_passage` have one entry for each pair.
 #
 # </details>
 # <details><summary>Solution</summary>
 #
 # ```python
+# names = np.array(benchmark.languages)
 # for name in ("X-X-mono", "hybrid"):
 #     all_pairs = pd.DataFrame(
 #         {
 #             "query": benchmark.relevant_query,
-#             "rank": ranks[name],
-#             "language": np.array(benchmark.languages)[
-#                 benchmark.passage_language[benchmark.relevant_passage]
-#             ],
+#             "rank": systems[name][0].ranks,
+#             "language": names[benchmark.passage_language[benchmark.relevant_passage]],
 #         }
 #     )
 #     worst = all_pairs.sort_values("rank").groupby("query").language.last()
@@ -892,17 +852,31 @@ if session.data == "village":
 # %% [markdown]
 # ## Recap
 #
-# - Rank distance is the largest minus the smallest rank of the parallel relevant passages. It sees whether they stand together, not where.
-# - It depends on quality, on the size of the pool and on the number of relevant passages, so it is compared on one benchmark only, and beside the quality.
-# - The language mix of the first ten is compared with a blind ranking of equal quality: it sees which language takes the places.
-# - Maps persuade; the shares of variance measure.
-# - A language can lose as the one that asks and as the one that is asked for, and one without fine-tuning data need not share what the others gain.
-# - No sampling teaches an encoder what it cannot represent, such as word order in a bag of words.
+# - Preference puts the own language first among equals; intrusion puts it before what is right. No measure sees both and nothing else.
+# - Rank distance sees whether the copies stand together, not where; it falls when retrieval gets better, and means nothing where many scores tie.
+# - PEER is a constant where each language has one relevant passage.
+# - Same-language pairs do not move with quality, and see preference alone; the language mix of the first ten sees both kinds, and moves with quality.
+# - A winner needs an interval, and a correction where it was searched for in a table.
+# - No sampling and no remedy teaches an encoder what it cannot represent, such as word order in a bag of words.
 #
 # **What comes next.**
 # This is the last notebook of the five.
-# `hbt results --profile full` makes the tables with five seeds behind these figures.
-# To go on: add a language of your own to the village (notebook 01 says how), and look for its row in section 9.
+# `hbt evaluate` measures any system of yours in all of these ways, on any benchmark; docs/language-bias.md has every formula.
+# To go on: add a language of your own to the village (notebook 01 says how), and look for it in the tables of section 7.
+#
+# And what this run says:
 
 # %%
+for what, table in best.items():
+    alone = table[table.not_told_apart.eq("none")]
+    told = ", ".join(f"{name} by {n}" for name, n in alone.best.value_counts().items())
+    print(f"least biased {what}, beyond doubt: {told or 'no one'} of {len(table)} measures")
+for name, part in changes.groupby("system", sort=False):
+    rows = part.set_index("measure")
+    price, repair = rows.loc["monolingual mAP"], rows.loc["same_language_pairs"]
+    print(
+        f"{name} against X-X-mono: same-language pairs {repair.estimate:+.3f} ({repair.verdict}),",
+        end=" ",
+    )
+    print(f"monolingual mAP {price.estimate:+.3f} ({price.verdict})")
 session.finish()
