@@ -330,3 +330,9 @@ def test_without_word_order_twins_tie_where_words_have_spaces(small: object) -> 
     assert found["with"].tied.mean() > 0.9
     assert found["with"].right.mean() == pytest.approx(0.5, abs=0.05)
     assert set(found["without"].right) <= {0.0, 0.5, 1.0}
+
+
+def test_a_remedy_needs_text_of_every_language(small: object) -> None:
+    benchmark = make_benchmark(np.zeros(1, int), np.zeros(1, int), np.ones((1, 1), bool), ("xx",))
+    with pytest.raises(ValueError, match="no pre-training text in 'xx' to fit LIR on"):
+        bias_study.fitted(small, "LIR", benchmark)

@@ -603,7 +603,7 @@ session.show(
 # An empty cell is one that ties forbid to interpret.
 #
 # Which sampling wins under each measure?
-# We compare the least biased with each of the others in pairs, query by query, with Holm's correction over all rows of a column: a table that is searched for winners needs it.
+# We compare the least biased with each of the others in pairs, query by query, with Holm's correction over all comparisons of a table: one that is searched for winners needs it.
 
 # %%
 groups = {"sampling": samplings, "system": [name for name in systems if name not in tied]}
@@ -622,6 +622,7 @@ session.table(best["system"][list(columns)].rename(columns=columns), caption="Al
 
 # %% [markdown]
 # A measure has no winner where the last column names others.
+# And look up the winner's mAP in section 2: some measures can be won by finding little.
 # Where all measures that have a winner name the same one, choose any of them; where they do not, say which kind of bias you mean before you choose.
 #
 # ### On whom it is biased against
