@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from hbt.row_updates import RowAdamW, as_dense, bag_gradients, clip_gradients, row_gradients
+from hbt.row_gradients import RowGradient, gradient_by_rows
 from hbt.sampling import unpack
 from hbt.tokens import tokenise_columns
 
@@ -81,7 +81,6 @@ class PlanTrainer(SentenceTransformerTrainer):
     Args:
         examples: the data.
         batches: batches of packed indices.
-        row_updates: see `hbt.row_updates`.
         arguments: of the parent class.
 
     Attributes:
@@ -90,18 +89,12 @@ class PlanTrainer(SentenceTransformerTrainer):
     """
 
     def __init__(
-        self,
-        *,
-        examples: Examples,
-        batches: Iterable[Sequence[int]],
-        row_updates: bool = False,
-        **arguments: Any,
+        self, *, examples: Examples, batches: Iterable[Sequence[int]], **arguments: Any
     ) -> None:
         self.examples = examples
         self.batches = batches
-        self.row_updates = row_updates
         self.losses: list[Tensor] = []
-        self.bag: torch.nn.Parameter | None = None
+        self.by_rows: RowGradient | None = None
         super().__init__(train_dataset=examples.texts, **arguments)
 
     def get_train_dataloader(self) -> DataLoader:
@@ -143,36 +136,21 @@ class PlanTrainer(SentenceTransformerTrainer):
         return mean.tolist()
 
     def train(self, *arguments: Any, **named: Any) -> Any:
-        """Train; large embedding matrices get sparse gradients meanwhile, see `hbt.row_updates`.
+        """Train; a large embedding matrix collects its gradient by rows meanwhile.
 
         Not on several processes, which add up whole gradients, nor on a GPU, where these are cheap.
         """
         by_rows = self.args.world_size == 1 and self.model.device.type == "cpu"
-        bag = bag_gradients(self.model) if by_rows else nullcontext()
-        with row_gradients(self.model) if self.row_updates else nullcontext(), bag as self.bag:
+        collecting = gradient_by_rows(self.model) if by_rows else nullcontext()
+        with collecting as self.by_rows:
             return super().train(*arguments, **named)
 
     def training_step(self, *arguments: Any, **named: Any) -> Tensor:
         """Forward and backward; the gradients are then as the optimizer wants them."""
         loss = super().training_step(*arguments, **named)
-        as_dense(self.bag)
+        if self.by_rows is not None:
+            self.by_rows.make_whole()
         return loss
-
-    def get_optimizer_cls_and_kwargs(self, *arguments: Any) -> tuple[type, dict[str, Any]]:
-        """As the arguments say, but of rows where asked for."""
-        kind, named = super().get_optimizer_cls_and_kwargs(*arguments)
-        return (RowAdamW if self.row_updates else kind), named
-
-    def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
-        if self.row_updates:
-            return clip_gradients(model.parameters(), self.args.max_grad_norm)
-        return super()._clip_grad_norm(model)
-
-    def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Tensor | None = None) -> Any:
-        """No norm where no gradient is clipped: it is not logged, and sparse ones have none."""
-        if self.row_updates and grad_norm is None:
-            return None
-        return super()._get_grad_norm(model, grad_norm)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """No model card: the callback would tokenise a sample of the data just to describe it."""

@@ -135,8 +135,6 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
         dataloader_pin_memory=False,
     )
     arguments.per_device_train_batch_size //= arguments.world_size
-    if settings.row_updates and arguments.world_size > 1:
-        raise ValueError(f"row_updates is for one process, not {arguments.world_size}")
     return arguments
 
 
@@ -185,7 +183,6 @@ class _Run:
             batches=PlanBatchSampler(self.plan, settings.steps, self.start, rank, world),
             loss=self._loss(gather=world > 1),
             callbacks=[Progress(progress, self.start, settings, self._on_checkpoint), *callbacks],
-            row_updates=settings.row_updates,
         )
         trainer.remove_callback(PrinterCallback)
         return trainer

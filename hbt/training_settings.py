@@ -37,7 +37,6 @@ class TrainingSettings:
             `hbt.length_groups`; 0 for one pass for the queries and one for the passages.
         gradient_checkpointing: compute activations a second time instead of keeping them: less
             memory, more time, the same result.
-        row_updates: see `hbt.row_updates`; for a large vocabulary on a CPU, in one process.
     """
 
     plan: PlanSettings = field(default_factory=PlanSettings)
@@ -55,7 +54,6 @@ class TrainingSettings:
     mini_batch: int = field(default=0, metadata=LATER)
     length_groups: int = field(default=0, metadata=LATER)
     gradient_checkpointing: bool = field(default=False, metadata=LATER)
-    row_updates: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
