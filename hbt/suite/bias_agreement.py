@@ -81,24 +81,29 @@ def gathered(systems: Systems, keys: Sequence[str]) -> dict[str, dict[str, UnitT
     A query for which a measure has no value in some system or seed is left out of that measure; a
     measure that some system has not at all is left out.
     """
-    frames = {name: [each.queries for each in results] for name, results in systems.items()}
-    every = [frame for several in frames.values() for frame in several]
     groups: dict[bytes, list[str]] = {}
-    for key in keys:
-        if all(key in frame for frame in every):
-            known = np.all([frame[key].notna().to_numpy() for frame in every], axis=0)
-            groups.setdefault(known.tobytes(), []).append(key)
+    for key, mask in _known(systems, keys).items():
+        if mask.any():
+            groups.setdefault(mask.tobytes(), []).append(key)
     found: dict[str, dict[str, UnitTable]] = {}
-    for known, group in groups.items():
-        kept = np.frombuffer(known, dtype=bool)
-        if not kept.any():
-            continue
+    for mask, group in groups.items():
+        kept = np.frombuffer(mask, dtype=bool)
         tables = {
-            name: gather((frame[kept] for frame in several), group)
-            for name, several in frames.items()
+            name: gather((each.queries[kept] for each in results), group)
+            for name, results in systems.items()
         }
         found |= dict.fromkeys(group, tables)
     return {key: found[key] for key in keys if key in found}
+
+
+def _known(systems: Systems, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """Measure -> which queries have it in all systems and seeds: bool (n_queries,)."""
+    known: dict[str, np.ndarray] = {}
+    for frame in (each.queries for results in systems.values() for each in results):
+        for key in keys:
+            has = frame[key].notna().to_numpy() if key in frame else np.zeros(len(frame), bool)
+            known[key] = known.get(key, True) & has
+    return known
 
 
 def interval_table(tables: Mapping[str, Mapping[str, UnitTable]], resamples: int) -> pd.DataFrame:

@@ -48,9 +48,12 @@ class Measured:
 
     folder: Path
 
-    @functools.cached_property
+    @property
     def queries(self) -> pd.DataFrame:
-        """One row per query: columns of `hbt.bias.per_query`, and those of QUALITY."""
+        """One row per query: columns of `hbt.bias.per_query`, and those of QUALITY.
+
+        Read anew each time: the tables of all systems and seeds together would be 100 MB.
+        """
         return self._read("queries")
 
     @functools.cached_property

@@ -874,10 +874,7 @@ for what, table in best.items():
     print(f"least biased {what}, beyond doubt: {told or 'no one'} of {len(table)} measures")
 for name, part in changes.groupby("system", sort=False):
     rows = part.set_index("measure")
-    price, repair = rows.loc["monolingual mAP"], rows.loc["same_language_pairs"]
-    print(
-        f"{name} against X-X-mono: same-language pairs {repair.estimate:+.3f} ({repair.verdict}),",
-        end=" ",
-    )
-    print(f"monolingual mAP {price.estimate:+.3f} ({price.verdict})")
+    for key in ("same_language_pairs", "monolingual mAP"):
+        row = rows.loc[key]
+        print(f"{name} minus X-X-mono, {row.label}: {row.estimate:+.3f}, {row.verdict}")
 session.finish()
