@@ -204,9 +204,19 @@ def test_the_first_cell_says_what_runs(
     session = begin(NOTEBOOK, profile="paper", data="real", data_dir=str(complete), out_dir=out)
     printed = capsys.readouterr().out
     assert printed == announcement(session.settings) + "\n"
-    for line in ("batch size", "learning rate", "optimizer", "alpha of hybrid", "prefixes"):
-        (found,) = [each for each in printed.splitlines() if each.strip().startswith(line)]
-        assert found.endswith("[paper's]")
+    owner = {line.split()[0]: line for line in printed.splitlines()}
+    for name, of in (
+        ("sampling.batch_size", "100 "),
+        ("training.learning_rate", "3e-05 "),
+        ("training.weight_decay", "0.01 "),
+        ("sampling.alpha", "0.5 "),
+        ("model.query_prefix", "Query: "),
+    ):
+        assert f"  {of}" in owner[name]
+        assert "  paper: " in owner[name]
+    for name in ("model.name", "data.training", "training.steps", "training.scale", "seeds"):
+        assert "  ours: " in owner[name]
+    assert "HBT_PAPER_ENCODER" in owner["model.name"]
     training = session.settings.base.training
     assert (training.plan.batch_size, training.learning_rate) == (100, 3e-5)
     assert (training.weight_decay, training.precision) == (0.01, "bfloat16")

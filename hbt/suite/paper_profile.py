@@ -2,31 +2,48 @@
 
 Which encoder is one choice for a whole run: `HBT_PAPER_ENCODER`, a short name of
 `hbt.models.MODELS`, a name on the hub or a folder; XLM-R base where it is not set. Fine-tuned is
-on mMARCO where the data folder has a folder `mmarco`, else on MLQA-R; tested is on XQuAD-R.
+on mMARCO where the data folder has a folder `mmarco`, else on MLQA-R; tested is on XQuAD-R. The
+values are those of the shipped configs of `hbt train`, which say of each whose it is.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hbt.encoders import EncoderSettings
-from hbt.sampling import PlanSettings
+from hbt.models import MODELS
 from hbt.suite.checkpoints import PATH, full_name, local_folder, version
 from hbt.suite.recipe import Experiment
 from hbt.suite.worlds import WorldSettings
-from hbt.training import TrainingSettings
 
 if TYPE_CHECKING:
     from hbt.suite.profiles import Profile
+    from hbt.suite.train_config import TrainConfig
 
 ENCODERS = ("xlm-r-base", "labse")
 """The paper's; the first is taken where none is named."""
 ENCODER_VARIABLE = "HBT_PAPER_ENCODER"
-STEPS = {"mlqa-r": 300, "mmarco": 5000}
-"""Of 100 examples each. The paper names no number, and these were not tuned."""
-CHECKPOINT_EVERY = {"mlqa-r": 0, "mmarco": 1000}
+SMALL_STEPS = 300
+"""On MLQA-R, a thousand items; the steps of the config are for mMARCO. It was not tuned."""
+_CONFIGS = {MODELS["labse"].hub_id: "paper-labse-hybrid"}
+_OTHER_CONFIG = "paper-xlm-r-hybrid"
+_SHOWN = (
+    "model.query_prefix",
+    "model.passage_prefix",
+    "model.max_length",
+    "sampling.alpha",
+    "sampling.batch_size",
+    "sampling.order",
+    "training.steps",
+    "training.learning_rate",
+    "training.warm_up",
+    "training.weight_decay",
+    "training.scale",
+    "training.precision",
+)
 
 
 def chosen_encoder() -> str:
@@ -45,66 +62,71 @@ def training_data(data_dir: str) -> str:
     return "mmarco" if (Path(data_dir) / "mmarco").is_dir() else "mlqa-r"
 
 
+def config_of(encoder: str) -> TrainConfig:
+    """The shipped config that the values are from, each with its provenance."""
+    from hbt.suite.train_config import read_config
+
+    return read_config(_CONFIGS.get(encoder, _OTHER_CONFIG))
+
+
 def paper_experiment(encoder: str, data_dir: str) -> Experiment:
-    """The experiment that all others of the profile are changes of; `whose` says whose values.
+    """The experiment that all others of the profile are changes of.
+
+    Its values are those of the shipped config, with fewer steps where the data are few. No
+    checkpoint is selected on the way: the last step counts, for all samplings alike.
 
     Args:
         encoder: as `chosen_encoder` gives it.
         data_dir: the folder with xquad-r and mlqa-r, and perhaps mmarco.
     """
-    training = training_data(data_dir)
+    data, config = training_data(data_dir), config_of(encoder)
+    training = config.training
+    if data == "mlqa-r":
+        training = dataclasses.replace(training, steps=SMALL_STEPS, checkpoint_every=0)
     return Experiment(
-        world=WorldSettings("real", data_dir=data_dir, training=training),
+        world=WorldSettings("real", data_dir=data_dir, training=data),
         encoder=EncoderSettings(
             f"{PATH}{encoder}",
-            max_length=256,
-            query_prefix="Query: ",
-            passage_prefix="Passage: ",
+            max_length=config.model.max_length,
+            query_prefix=config.model.query_prefix,
+            passage_prefix=config.model.passage_prefix,
         ),
         pretraining=None,
-        training=TrainingSettings(
-            PlanSettings("hybrid", batch_size=100),
-            steps=STEPS[training],
-            learning_rate=3e-5,
-            weight_decay=1e-2,
-            precision="bfloat16",
-            checkpoint_every=CHECKPOINT_EVERY[training],
-        ),
+        training=training,
     )
 
 
 def whose(profile: Profile) -> list[tuple[str, str, str]]:
-    """Rows (setting, value, whose value it is) of all that decides a run of the profile.
-
-    The paper's values are those of arXiv 2408.10536, sections 2.1 and 3.1.
-    """
+    """Rows (setting, value, "paper: ..." or "ours: ...") of what decides a run of the profile."""
     base = profile.base
-    training, encoder = base.training, base.encoder
-    data = {"mlqa-r": "MLQA-R", "mmarco": "mMARCO"}[base.world.training]
-    schedule = f"linear, warm-up {training.warm_up:g}, no early stopping"
+    encoder, data = base.encoder.kind.removeprefix(PATH), base.world.training
+    provenance = dict(config_of(encoder).provenance)
+    if encoder not in [MODELS[name].hub_id for name in ENCODERS]:
+        provenance["model.name"] = f"ours: named in {ENCODER_VARIABLE}"
+    if data == "mlqa-r":
+        provenance["data.training"] = "ours: small; a folder mmarco in the data folder is taken"
+        provenance["training.steps"] = "ours: not stated; few, as the items are few"
+    sections = {"model": base.encoder, "sampling": base.training.plan, "training": base.training}
+    parts = [(place, *place.split(".")) for place in _SHOWN]
+    values = {place: str(getattr(sections[section], field)) for place, section, field in parts}
+    values = {"model.name": encoder, "data.training": data} | values
     return [
-        ("encoder", encoder.kind.removeprefix(PATH), "paper's: XLM-R, LaBSE; no size is given"),
-        ("prefixes", f"{encoder.query_prefix!r}, {encoder.passage_prefix!r}", "paper's"),
-        ("longest text", f"{encoder.max_length} tokens", "ours"),
-        ("pooling", "the checkpoint's own, mean for a bare transformer", "ours"),
-        ("training data", data, "ours: the paper's translations were never released"),
-        ("hard negatives", "none, those of the batch alone", "ours: the paper trains on triplets"),
-        ("batch size", f"{training.plan.batch_size}", "paper's"),
-        ("alpha of hybrid", f"{training.plan.alpha:g}", "paper's"),
-        ("optimizer", f"AdamW, weight decay {training.weight_decay:g}", "paper's"),
-        ("learning rate", f"{training.learning_rate:g}", "paper's"),
-        ("schedule", schedule, "ours: the paper stops early on SQuADShifts"),
-        ("steps", f"{training.steps}", "ours"),
-        ("scale of the loss", f"{training.scale:g}", "ours: the paper prints none"),
-        ("precision", training.precision, "ours"),
-        ("seeds", " ".join(map(str, profile.seeds)), "ours: the paper says nothing on seeds"),
-        ("test", "XQuAD-R, 11 languages", "paper's, one of three"),
+        *((place, value, provenance[place]) for place, value in values.items()),
+        ("pooling", "the checkpoint's own, mean where it has none", "ours: not stated"),
+        (
+            "negatives",
+            "those of the batch",
+            "ours: the paper trains on triplets",
+        ),
+        ("selection", "none, the last step counts", "ours: the paper stops early on SQuADShifts"),
+        ("seeds", " ".join(map(str, profile.seeds)), "ours: not stated"),
+        ("test", "XQuAD-R", "paper: 3.2, one of three"),
     ]
 
 
 def announcement(profile: Profile) -> str:
     """What will run, to be read in the first cell: a line for each setting."""
     rows = whose(profile)
-    width = max(len(name) for name, _, _ in rows)
-    lines = [f"  {name.ljust(width)}  {value}  [{owner}]" for name, value, owner in rows]
+    names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines = [f"  {name:{names}}  {value:{values}}  {owner}" for name, value, owner in rows]
     return "\n".join(["The profile paper, with the paper's values and ours:", *lines])
