@@ -92,8 +92,9 @@ def run(request: Request) -> int:
         say(f"[{number}/{len(plans)}] {_line(entry)}")
     statuses = {each["status"] for each in entries}
     if statuses == {NOT_RUN}:
-        if not any(out.iterdir()):
-            out.rmdir()
+        for made in [out] if latest is None else [out, out.parent]:
+            if not any(made.iterdir()):
+                made.rmdir()
         raise ValueError("\n".join(each["problem"] for each in entries))
     suite = _suite(request, entries, started, calibration)
     excess = overrun(suite)
@@ -281,7 +282,7 @@ def overrun(suite: dict[str, Any]) -> Overrun:
 
 def _line(entry: dict[str, Any]) -> str:
     if entry["status"] == NOT_RUN:
-        return entry["problem"]
+        return f"{entry['name']}: {NOT_RUN}"
     if entry["problem"]:
         return f"FAILED {entry['problem']}"
     took = f"{entry['seconds']:.0f} s, {entry['peak_rss_mb']:.0f} MB"
