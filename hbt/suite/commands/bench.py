@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
-from hbt.suite.bench import coverage, evaluation, resampling, sampling, search
+from hbt.suite.bench import coverage, evaluation, resampling, sampling, search, training
 
 # in the order of the help
-MEASUREMENTS: tuple[ModuleType, ...] = (evaluation, search, coverage, resampling, sampling)
+MEASUREMENTS: tuple[ModuleType, ...] = (
+    evaluation,
+    search,
+    coverage,
+    resampling,
+    sampling,
+    training,
+)
 
 
 def add(commands: argparse._SubParsersAction) -> None:
