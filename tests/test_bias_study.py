@@ -123,7 +123,7 @@ def random_systems(gap: float) -> dict[str, list[SimpleNamespace]]:
     return found
 
 
-@pytest.mark.parametrize(("gap", "told"), [(3.0, "none"), (0.0, "")])
+@pytest.mark.parametrize(("gap", "told"), [(3.0, "no other"), (0.0, "")])
 def test_a_winner_is_named_with_those_that_are_not_told_apart(gap: float, told: str) -> None:
     systems = random_systems(gap)
     tables = agreement.gathered(systems, ["rank_distance"])

@@ -225,7 +225,7 @@ def winners(differences: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per measure: measure, label, best, not_told_apart (systems whose difference has a
-        p of more than 5 % after Holm's correction, as a text).
+        p of more than 5 % after Holm's correction, as a text; "no other" where it wins).
     """
     import pandas as pd
 
@@ -233,7 +233,7 @@ def winners(differences: pd.DataFrame) -> pd.DataFrame:
     for (key, label, best), part in differences.groupby(["measure", "label", "best"], sort=False):
         open_ = part[part.p_holm > 0.05].other
         row = {"measure": key, "label": label, "best": best}
-        rows.append(row | {"not_told_apart": ", ".join(open_) or "none"})
+        rows.append(row | {"not_told_apart": ", ".join(open_) or "no other"})
     return pd.DataFrame(rows)
 
 

@@ -621,7 +621,7 @@ session.table(best["sampling"][list(columns)].rename(columns=columns), caption="
 session.table(best["system"][list(columns)].rename(columns=columns), caption="All systems")
 
 # %% [markdown]
-# A measure has no winner where the last column names others.
+# A measure has no winner where the last column names others; `none` is the encoder without fine-tuning.
 # And look up the winner's mAP in section 2: some measures can be won by finding little.
 # Where all measures that have a winner name the same one, choose any of them; where they do not, say which kind of bias you mean before you choose.
 #
@@ -869,8 +869,8 @@ for name, experiment in encoders.items() if session.data == "village" else ():
 
 # %%
 for what, table in best.items():
-    alone = table[table.not_told_apart.eq("none")]
-    told = ", ".join(f"{name} by {n}" for name, n in alone.best.value_counts().items())
+    alone = table[table.not_told_apart.eq("no other")]
+    told = ", ".join(f"`{name}` by {n}" for name, n in alone.best.value_counts().items())
     print(f"least biased {what}, beyond doubt: {told or 'no one'} of {len(table)} measures")
 for name, part in changes.groupby("system", sort=False):
     rows = part.set_index("measure")
