@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +100,6 @@ def write_results(profile: Profile, folder: Path, command: str) -> list[Path]:
 
     Beside the tables: their figures, README.md to read, and `run.json` with what made them.
     """
-    started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     parts: dict[str, pd.DataFrame] = {"bm25": bm25_table(profile)}
     parts |= sampling_tables(sampling_results(profile), profile.resamples)
@@ -116,10 +114,9 @@ def write_results(profile: Profile, folder: Path, command: str) -> list[Path]:
         "profile": plain(dataclasses.replace(profile, base=_without_folder(profile.base))),
         "versions": machine.versions(),
         "digests": _digests(profile),
-        "seconds": round(time.perf_counter() - started, 1),
     }
     text = json.dumps(run, indent=1, ensure_ascii=False) + "\n"
-    files.append(_write(folder / "README.md", results_page.page(parts, plain(run))))
+    files.append(_write(folder / "README.md", results_page.page_of(folder, plain(run))))
     return [*files, _write(folder / "run.json", text)]
 
 

@@ -63,7 +63,8 @@ def page(parts: dict[str, pd.DataFrame], run: dict[str, Any]) -> str:
     seeds = len(run["profile"]["seeds"])
     what = {
         "village": "The village, an embedded world: real words in made-up sentences, synthetic.",
-        "real": "Real text: MLQA-R for fine-tuning, XQuAD-R as the test, NTREX for pre-training.",
+        "real": "Real text: MLQA-R for fine-tuning, XQuAD-R as the test, NTREX for pre-training "
+        "and, with documents held out of it, for the low-resource languages.",
     }[world]
     made_with = ", ".join(f"{name} {run['versions'][name]}" for name in ("python", "torch", "hbt"))
     curve = parts["alpha"][parts["alpha"].metric.isin(["mAP", tables.RANK_DISTANCE])]
@@ -71,8 +72,8 @@ def page(parts: dict[str, pd.DataFrame], run: dict[str, Any]) -> str:
     sections = [
         f"# {world}, `{kind}`, profile {run['profile']['name']}",
         what,
-        f"Made by `{run['command']}` in {run['seconds'] / 60:.0f} minutes, with {made_with}; "
-        f"{seeds} seeds. All metrics are in the CSV files, the settings in `run.json`.",
+        f"Made by `{run['command']}` with {made_with}; {seeds} seeds. "
+        "All metrics are in the CSV files, the settings in `run.json`.",
         "## The samplings",
         "mAP in the three settings, and the rank distance (lower is less biased), each with its "
         f"95 % interval over {_over(parts['samplings'])}.",
@@ -99,6 +100,21 @@ def page(parts: dict[str, pd.DataFrame], run: dict[str, Any]) -> str:
         _changes(parts["low_resource_changes"]),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def page_of(folder: Path, run: dict[str, Any]) -> str:
+    """`page` of the tables as they are written, so that page and files agree in every digit."""
+    import pandas as pd
+
+    return page({file.stem: pd.read_csv(file) for file in folder.glob("*.csv")}, run)
+
+
+def samplings_of(folder: Path) -> str:
+    """The table of samplings of a folder of results, in markdown, as its README has it."""
+    import pandas as pd
+
+    parts = [pd.read_csv(folder / f"{name}.csv") for name in ("samplings", "bm25")]
+    return _wide(parts, "system")
 
 
 def _over(table: pd.DataFrame) -> str:
