@@ -226,7 +226,12 @@ def _set_pooling(model: SentenceTransformer, pooling: str, place: str) -> None:
     raise ValueError(f"model {place} has no pooling that could become {pooling!r}")
 
 
-def revision_of(model: SentenceTransformer) -> str | None:
-    """The commit of the hub that a model was loaded from; None for a folder."""
-    config = getattr(getattr(model[0], "model", None), "config", None)
-    return getattr(config, "_commit_hash", None)
+def revision_of(name: str, revision: str | None = None) -> str | None:
+    """The commit of the hub that a model of that name was loaded from; None for a folder."""
+    from huggingface_hub import try_to_load_from_cache
+
+    hub_id = MODELS[name].hub_id if name in MODELS else name
+    if hub_id.count("/") > 1 or Path(hub_id).exists():
+        return None
+    file = try_to_load_from_cache(hub_id, "config.json", revision=revision)
+    return Path(file).parent.name if isinstance(file, str) else None

@@ -89,10 +89,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         parts = unquote(urlsplit(self.path).path).strip("/").split("/")
-        if parts[:2] == ["api", "datasets"]:
+        if parts[:2] in (["api", "datasets"], ["api", "models"]):
             self._api("/".join(parts[2:4]), parts[4:])
         elif parts[0] == "datasets" and parts[3] == "resolve":
             self._file("/".join(parts[1:3]), parts[4], "/".join(parts[5:]), hub=True)
+        elif parts[2:3] == ["resolve"]:  # of a model
+            self._file("/".join(parts[:2]), parts[3], "/".join(parts[4:]), hub=True)
         elif parts[0] == "storage":
             self._file("/".join(parts[1:3]), parts[3], "/".join(parts[4:]), hub=False)
         elif parts[2:3] == ["raw"]:
@@ -135,6 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, repository: str, revision: str, path: str, hub: bool) -> None:
         self.stand_in.asked[self.command, path] += 1
         revisions = self.stand_in.files.get(repository)
+        if revision == "main":
+            revision = self.stand_in.newest.get(repository, revision)
         if revisions is None or revision not in revisions or path not in revisions[revision]:
             code = "EntryNotFound" if revisions and revision in revisions else "RevisionNotFound"
             code = code if revisions else "RepoNotFound"

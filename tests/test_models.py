@@ -57,7 +57,7 @@ def test_a_bare_checkpoint_gets_pooling_and_length(xlm_r: Path, pooling: str) ->
     pooled = hidden[:, 0] if pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
     expected = torch.nn.functional.normalize(pooled, dim=-1).numpy()
     np.testing.assert_allclose(encode(model, TEXTS, "query"), expected, atol=1e-5)
-    assert np.abs(expected[0] - expected[1]).max() > 0.01
+    assert np.abs(expected[0] - expected[1]).max() > 1e-3
     assert not [name for name, _ in model.named_parameters() if "pooler" in name]
 
 

@@ -72,7 +72,9 @@ def train(
         config.selection, config.evaluation, held_out, config.data.profile
     )
     model = build_model(config, items, accept_tokens=accept_tokens)
-    revision = revision_of(model)
+    section = config.model
+    from_hub = section.folder is None
+    revision = revision_of(section.name, section.revision) if from_hub else None
     log = finetune(
         model,
         items,
@@ -137,7 +139,8 @@ def build_model(
     published = section.name in MODELS or not Path(section.name).is_dir()
     if published and model[0].__class__.__name__ == "Transformer":
         name = MODELS[section.name].hub_id if section.name in MODELS else section.name
-        check_golden(model, name, revision_of(model) or section.revision, accept=accept_tokens)
+        revision = section.revision if section.folder else revision_of(name, section.revision)
+        check_golden(model, name, revision, accept=accept_tokens)
     return model
 
 

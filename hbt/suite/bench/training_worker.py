@@ -67,18 +67,18 @@ class _Task:
 
 
 def _clock() -> Any:
-    """A callback that notes the time after every step, when the device is done."""
+    """A callback that notes the time, by the clock and of the process, when a step is done."""
     import torch
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:
-            self.times: list[float] = []
+            self.times: list[tuple[float, float]] = []
 
         def _note(self) -> None:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            self.times.append(time.perf_counter())
+            self.times.append((time.perf_counter(), time.process_time()))
 
         def on_train_begin(self, *_: Any, **__: Any) -> None:
             self._note()
@@ -89,8 +89,8 @@ def _clock() -> Any:
     return Clock()
 
 
-def stock(task: _Task) -> list[float]:
-    """Seconds of each step with sentence-transformers' trainer and loss, from texts."""
+def stock(task: _Task) -> list[list[float]]:
+    """Seconds and processor seconds of each step of sentence-transformers' trainer and loss."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
@@ -113,11 +113,11 @@ def stock(task: _Task) -> list[float]:
         callbacks=[clock],
     )
     trainer.train()
-    return np.diff(clock.times).tolist()
+    return np.diff(clock.times, axis=0).tolist()
 
 
-def ours(task: _Task) -> list[float]:
-    """Seconds of each step with `hbt.training.finetune`."""
+def ours(task: _Task) -> list[list[float]]:
+    """Seconds and processor seconds of each step of `hbt.training.finetune`."""
     from hbt.training import finetune
 
     clock = _clock()
@@ -131,17 +131,17 @@ def ours(task: _Task) -> list[float]:
         progress=False,
         callbacks=[clock],
     )
-    return np.diff(clock.times).tolist()
+    return np.diff(clock.times, axis=0).tolist()
 
 
 def equality(task: _Task) -> dict[str, Any]:
-    """Loss and gradients of the first batch by both, without dropout and in float32."""
+    """Loss and gradients of the first batch by both, without dropout and in float64."""
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     from hbt.losses import MaskedInfoNCELoss
     from hbt.suite.bench.training import TOLERANCE
 
-    model = task.model.eval()
+    model = task.model.eval().double()
     stock_columns, our_columns, labels = _columns(task)
     settings = task.settings
     loss = MultipleNegativesRankingLoss(model, scale=settings.scale)(stock_columns, labels)
@@ -159,6 +159,7 @@ def equality(task: _Task) -> dict[str, Any]:
     return {
         "stock_loss": values[0],
         "our_loss": values[1],
+        "largest_gradient": largest,
         "gradient_difference": difference,
         "equal": bool(same),
     }
@@ -223,7 +224,8 @@ def _timed(task: _Task, what: str) -> dict[str, Any]:
     parameters = sum(each.numel() for each in task.model.parameters())
     table = task.model[0].model.get_input_embeddings().weight.numel()
     return {
-        "step_seconds": seconds,
+        "step_seconds": [wall for wall, _ in seconds],
+        "step_cpu_seconds": [processor for _, processor in seconds],
         "padded_tokens": padded,
         "tokens": real,
         "parameters": parameters,
