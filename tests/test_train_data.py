@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import hub_files
 import numpy as np
 import pytest
 from tiny_texts import tiny_items
 
 from hbt.corpus import CorpusError
+from hbt.suite.benchmarks import load_benchmark
 from hbt.suite.train_data import split_items
 
 ITEMS = tiny_items(40)
@@ -47,3 +50,15 @@ def test_nothing_held_out_and_too_much() -> None:
     same = dataclasses.replace(ITEMS, passage_id=np.zeros(40, dtype=np.int64))
     with pytest.raises(CorpusError, match="all of the last 4 share passages"):
         split_items(same, 4)
+
+
+def test_benchmarks_within_languages_are_read_by_name(tmp_path: Path) -> None:
+    hub_files.write(tmp_path / "mldr", hub_files.mldr())
+    with pytest.raises(CorpusError, match="has 1 queries, MLDR has 200"):
+        load_benchmark("mldr:hi", data_dir=tmp_path)
+    with pytest.raises(CorpusError, match="'xx'"):
+        load_benchmark("mldr:xx", data_dir=tmp_path)
+    with pytest.raises(ValueError, match="miracl has no split 'train', only dev"):
+        load_benchmark("miracl:sw", data_dir=tmp_path, split="train")
+    with pytest.raises(ValueError, match="is none of xquad-r, mlqa-r, village, miracl, "):
+        load_benchmark("squad")

@@ -84,7 +84,7 @@ def train(
         callbacks=_callbacks(config, development, out / TRAINING, anew),
     )
     _part_processes()
-    if int(os.environ.get("RANK", "0")):
+    if not _is_first():
         return None
     folder, chosen = _chosen(config, development, out / TRAINING)
     model = _reloaded(model, folder)
@@ -137,7 +137,7 @@ def build_model(
         max_length=section.max_length,
     )
     published = section.name in MODELS or not Path(section.name).is_dir()
-    if published and model[0].__class__.__name__ == "Transformer":
+    if published and _is_first() and type(model[0]).__name__ == "Transformer":
         name = MODELS[section.name].hub_id if section.name in MODELS else section.name
         revision = section.revision if section.folder else revision_of(name, section.revision)
         check_golden(model, name, revision, accept=accept_tokens)
@@ -147,7 +147,7 @@ def build_model(
 def _callbacks(
     config: TrainConfig, development: Benchmark | None, folder: Path, anew: bool
 ) -> list[Any]:
-    """The selection, if there is one.
+    """The selection, if there is one; the first process's alone.
 
     Raises:
         ValueError: the training in the folder was selected by something else.
@@ -155,16 +155,19 @@ def _callbacks(
     from hbt.selection import BEST, SCORES, SelectionSettings, development_score
     from hbt.training_log import write_json
 
+    if not _is_first():
+        return []
     section, described = config.selection, folder / SELECTION
     if anew:
         for path in (described, folder / SCORES):
             path.unlink(missing_ok=True)
         shutil.rmtree(folder / BEST, ignore_errors=True)
-    by = None if development is None else [section.setting, section.metric, section.every]
-    by = by and [*by, development.digest()]
-    held = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else None
-    started = described.is_file() or (folder / SETTINGS).is_file()
-    if started and (held or {}).get("by") != by:
+    by = None
+    if development is not None:
+        by = [section.setting, section.metric, section.every, development.digest()]
+    held = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
+    started = bool(held) or (not anew and (folder / SETTINGS).is_file())
+    if started and held.get("by") != by:
         raise ValueError(
             f"{folder} holds a training with another selection of checkpoints: take another "
             "folder, or begin anew with --anew"
@@ -181,6 +184,11 @@ def _callbacks(
     folder.mkdir(parents=True, exist_ok=True)
     write_json(described, {"benchmark": development.name, "by": by})
     return [Selection(folder, score, settings.every, config.training.accumulation)]
+
+
+def _is_first() -> bool:
+    """Is this the process that scores and writes? So torchrun and accelerate number them."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _part_processes() -> None:

@@ -44,7 +44,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 def add_benchmark(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a benchmark."""
     parser.add_argument(
-        "--benchmark", required=True, metavar="NAME", help="xquad-r, mlqa-r, village or a folder"
+        "--benchmark",
+        required=True,
+        metavar="NAME",
+        help="xquad-r, mlqa-r, village, miracl, miracl-hard-negatives, mldr (the last three with "
+        "languages behind a colon, as mldr:hi,it) or a folder",
     )
     parser.add_argument("--data-dir", default="", metavar="DIR", help="folder with the real data")
     parser.add_argument(
