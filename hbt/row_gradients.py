@@ -9,7 +9,7 @@ reads any gradient. Sums in another order differ in their last digit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -26,6 +26,23 @@ class RowGradient:
         self.weight = weight
         self._whole: Tensor | None = None
         self._written: Tensor | None = None  # rows of the whole matrix that are not zero
+
+    def clip(self, parameters: Iterable[torch.nn.Parameter], longest: float) -> Tensor:
+        """`torch.nn.utils.clip_grad_norm_` of all parameters, then `make_whole`.
+
+        The norm of a gradient by rows is that of its rows, so that the matrix is not read.
+
+        Returns:
+            The norm before.
+        """
+        if self.weight.grad is not None and self.weight.grad.is_sparse:
+            self.weight.grad = self.weight.grad.coalesce()
+        gradients = [each.grad for each in parameters if each.grad is not None]
+        values = [each.values() if each.is_sparse else each for each in gradients]
+        norm = torch.nn.utils.get_total_norm(values)
+        torch._foreach_mul_(values, torch.clamp(longest / (norm + 1e-6), max=1.0))
+        self.make_whole()
+        return norm
 
     def make_whole(self) -> None:
         """Give the parameter an ordinary gradient in place of one by rows, if it has one."""

@@ -146,11 +146,16 @@ class PlanTrainer(SentenceTransformerTrainer):
             return super().train(*arguments, **named)
 
     def training_step(self, *arguments: Any, **named: Any) -> Tensor:
-        """Forward and backward; the gradients are then as the optimizer wants them."""
+        """Forward and backward; where no gradient is clipped, they are then ready to be used."""
         loss = super().training_step(*arguments, **named)
-        if self.by_rows is not None:
+        if self.by_rows is not None and not self.args.max_grad_norm:
             self.by_rows.make_whole()
         return loss
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
+        if self.by_rows is None:
+            return super()._clip_grad_norm(model)
+        return self.by_rows.clip(model.parameters(), self.args.max_grad_norm)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """No model card: the callback would tokenise a sample of the data just to describe it."""

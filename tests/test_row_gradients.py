@@ -21,6 +21,8 @@ SETTINGS = TrainingSettings(
     plan=PlanSettings(batch_size=8, seed=1), steps=12, learning_rate=0.01, weight_decay=0.1
 )
 
+NEVER_CLIPPED = {"max_gradient_norm": 0.0}
+
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -56,6 +58,26 @@ def test_whole_gradients_are_the_same(accumulation: int) -> None:
             table.weight.grad = None
 
 
+def test_clipping_equals_torchs() -> None:
+    torch.manual_seed(0)
+    plain, by_rows = (torch.nn.Embedding(7, 3, sparse=each) for each in (False, True))
+    by_rows.weight.data.copy_(plain.weight.data)
+    layers = [torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)]
+    layers[1].load_state_dict(layers[0].state_dict())
+    norms = []
+    for table, layer in zip((plain, by_rows), layers, strict=True):
+        layer(table(torch.tensor([[0, 2, 2], [5, 2, 0]]))).pow(2).sum().backward()
+        both = [*table.parameters(), *layer.parameters()]
+        if table is plain:
+            norms.append(torch.nn.utils.clip_grad_norm_(both, 0.3))
+        else:
+            norms.append(RowGradient(table.weight).clip(both, 0.3))
+    torch.testing.assert_close(*norms)
+    assert norms[0] > 1
+    torch.testing.assert_close(by_rows.weight.grad, plain.weight.grad)
+    torch.testing.assert_close(layers[1].weight.grad, layers[0].weight.grad)
+
+
 def test_only_a_large_matrix_is_collected_by_rows(
     tokenizer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,13 +102,15 @@ def test_a_training_is_the_same(
     def watched(trainer: PlanTrainer, *arguments: object, **named: object) -> torch.Tensor:
         loss = step(trainer, *arguments, **named)
         seen.append(trainer.by_rows is not None)
-        assert all(not each.grad.is_sparse for each in trainer.model.parameters())
+        sparse = any(each.grad.is_sparse for each in trainer.model.parameters())
+        assert sparse == (seen[-1] and trainer.args.max_grad_norm > 0)  # until it is clipped
         return loss
 
     monkeypatch.setattr(PlanTrainer, "training_step", watched)
     for large in (row_gradients.LARGE, 1):
         monkeypatch.setattr(row_gradients, "LARGE", large)
-        for change in ({}, {"accumulation": 2}, {"mini_batch": 3} if kind != "static" else {}):
+        cached = {"mini_batch": 3} if kind != "static" else {}
+        for change in ({"max_gradient_norm": 0.01}, {"accumulation": 2}, cached | NEVER_CLIPPED):
             settings = dataclasses.replace(SETTINGS, **change)
             encoder = EncoderSettings(kind=kind, dimension=16, layers=1)
             model = build(encoder, tokenizer, seed=0)
