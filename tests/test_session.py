@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,25 @@ from hbt.suite.session import Session, begin
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     return begin("01_try", profile="smoke", out_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("profile", "asked", "threads"),
+    [("smoke", None, "1"), ("classroom", None, "1"), ("classroom", "2", "2"), ("full", None, "-")],
+)
+def test_small_encoders_leave_room_for_others(
+    profile: str, asked: str | None, threads: str, tmp_path: Path
+) -> None:
+    code = (
+        f"import os; from hbt.suite.session import begin; begin('01_try', profile={profile!r}, "
+        f"out_dir={str(tmp_path)!r}); print(os.environ.get('OMP_NUM_THREADS', '-'))"
+    )
+    environment = {name: each for name, each in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment |= {} if asked is None else {"OMP_NUM_THREADS": asked}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == [threads], done.stderr
 
 
 def lines(session: Session) -> list[dict]:

@@ -16,7 +16,9 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import re
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +74,8 @@ def begin(
         require_paper(notebook, data, data_dir)
     if data == "real" and not Path(data_dir or "?").is_dir():
         raise ValueError(f"{notebook}: data is 'real' but data_dir {data_dir!r} is no folder")
+    if profile in ("smoke", "classroom"):
+        _share_the_machine()
     from hbt.suite import plots
 
     plots.set_style()
@@ -84,6 +88,16 @@ def begin(
 
         print(announcement(session.settings))
     return session
+
+
+def _share_the_machine() -> None:
+    """One thread for the small encoders, unless the environment says otherwise.
+
+    More gain little on such small matrices, and they wait for each other in turns: beside another
+    busy process on two cores, a training with two threads took sixteen times as long.
+    """
+    if not {"torch", "numpy"} & set(sys.modules):  # they read it when they are imported
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class Session:
