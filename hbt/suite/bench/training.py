@@ -40,7 +40,7 @@ def add(actions: argparse._SubParsersAction) -> None:
         ("batch", 16, "examples in a batch"),
         ("length", 64, "tokens kept of a text"),
         ("steps", 4, "steps that are timed, after a first one that is not"),
-        ("groups", 6, "passes over texts sorted by length, at most"),
+        ("groups", 4, "passes over texts sorted by length, at most"),
         ("rounds", 1, "trainings of each, in turn; of each step the fastest counts"),
     ):
         parser.add_argument(
@@ -78,7 +78,7 @@ def measure(
     batch: int = 16,
     length: int = 64,
     steps: int = 4,
-    groups: int = 6,
+    groups: int = 4,
     rounds: int = 1,
     precision: str = "float32",
 ) -> dict[str, Any]:
