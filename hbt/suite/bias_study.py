@@ -18,7 +18,7 @@ import numpy as np
 
 from hbt.corpus import Benchmark
 from hbt.remedies import LIR, LSAR, Centring
-from hbt.suite.experiment import TOP_K, Experiment, embeddings, load_model
+from hbt.suite.experiment import KERNEL, TOP_K, Experiment, embeddings, load_model
 from hbt.suite.recipe import model_stage
 from hbt.suite.stages import Stage, obtain
 from hbt.suite.worlds import WorldSettings, load_world
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Raised when the code behind the stage changes meaning."""
-
-KERNEL = "numpy"
-"""Slower than numba's, whose compiler keeps more than 100 MB for as long as the notebook lives."""
 
 REMEDIES = {"centring": Centring, "LIR": LIR, "LSAR": LSAR}
 FIT_SENTENCES = 1000

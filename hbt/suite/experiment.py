@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from hbt.retrieval import Counts
 
 TOP_K = 10
+KERNEL = "numpy"
+"""Slower than numba's, whose compiler keeps more than 100 MB for as long as the notebook lives."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ def bm25(world: WorldSettings, benchmark: str = "test") -> Result:
     stage = Stage("scores", VERSIONS["scores"], {"model": "BM25", "benchmark": data.digest()})
 
     def make(folder: Path) -> None:
-        _write_scores(data, count_from_scores(data, bm25_scores(data), top_k=TOP_K), folder)
+        counts = count_from_scores(data, bm25_scores(data), top_k=TOP_K, kernel=KERNEL)
+        _write_scores(data, counts, folder)
 
     return Result(None, data, obtain(stage, make))
 
@@ -232,7 +235,8 @@ def _encode(experiment: Experiment, benchmark: Benchmark) -> tuple[np.ndarray, n
 def _score(experiment: Experiment, benchmark: Benchmark, folder: Path) -> None:
     from hbt.retrieval import count
 
-    _write_scores(benchmark, count(benchmark, *_encode(experiment, benchmark), top_k=TOP_K), folder)
+    vectors = _encode(experiment, benchmark)
+    _write_scores(benchmark, count(benchmark, *vectors, top_k=TOP_K, kernel=KERNEL), folder)
 
 
 def _write_scores(benchmark: Benchmark, counts: Counts, folder: Path) -> None:
