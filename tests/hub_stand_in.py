@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
@@ -184,3 +185,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _git_id(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def hub_environment(stand_in: StandIn, cache: Path) -> dict[str, str]:
+    """What a new process needs to take the stand-in for the hub, with nothing in its cache."""
+    return {
+        "HF_ENDPOINT": stand_in.endpoint,
+        "HBT_GITHUB_ENDPOINT": stand_in.endpoint,
+        "HF_HOME": str(cache / "hf"),
+        "HBT_CACHE_DIR": str(cache),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",  # whatever was set around the tests: the stand-in is on this machine
+        "TRANSFORMERS_OFFLINE": "0",
+    }

@@ -18,7 +18,7 @@ from typing import Any
 import hub_files
 import numpy as np
 import pytest
-from hub_stand_in import StandIn, hub_stand_in
+from hub_stand_in import StandIn, hub_environment, hub_stand_in
 from tiny_checkpoints import files_of, tiny_labse, tiny_xlm_r
 from tiny_texts import WORDS, all_texts, tiny_items
 
@@ -109,12 +109,8 @@ class Place:
             command += ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1"]
             command += [f"--nproc-per-node={world}"]
         command += [str(WORKER), str(self.folder / "counts.json"), *arguments]
-        environment = os.environ | {
-            "HF_ENDPOINT": self.stand_in.endpoint,
-            "HBT_GITHUB_ENDPOINT": self.stand_in.endpoint,
-            "HF_HOME": str(self.folder / "hf"),
-            "HBT_CACHE_DIR": str(self.folder / "cache"),
-            "HF_HUB_DISABLE_XET": "1",
+        environment = os.environ | hub_environment(self.stand_in, self.folder / "cache")
+        environment |= {
             "OMP_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
@@ -221,8 +217,12 @@ def test_changed_tokens_are_noticed_before_training(place: Place) -> None:
     files["tokenizer.json"] = json.dumps(state).encode()
     files["tokenizer_config.json"] = json.dumps(settings).encode()
     given = arguments(place, "labse")
-    given[given.index("--out") + 1] = str(place.folder / "changed")
     given += ["--set", "training.steps=4", "--set", "evaluation.benchmarks=[]"]
+    out = given.index("--out") + 1
+    given[out] = str(place.folder / "unchanged")
+    first = place.run(*given)
+    assert place.code == 0, first
+    given[out] = str(place.folder / "changed")
     place.stand_in.add(hub_id, other, files)
     try:
         printed = place.run(*given)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import hub_files
-from hub_stand_in import StandIn, hub_stand_in
+from hub_stand_in import StandIn, hub_environment, hub_stand_in
 
 from hbt.sources import catalogue, origins
 from hbt.sources.pins import AT_FIRST_DOWNLOAD
@@ -59,23 +59,13 @@ def served(stand_in: StandIn) -> None:
     stand_in.add("someone/pairs", SOME, {"data/train.parquet": pairs, "pairs.py": b"1 / 0\n"})
 
 
-def environment(stand_in: StandIn, cache: Path) -> dict[str, str]:
-    return os.environ | {
-        "HF_ENDPOINT": stand_in.endpoint,
-        "HBT_GITHUB_ENDPOINT": stand_in.endpoint,
-        "HF_HOME": str(cache / "hf"),
-        "HBT_CACHE_DIR": str(cache),
-        "HF_HUB_DISABLE_XET": "1",
-    }
-
-
 def test_all_readers_download_what_they_read(tmp_path: Path) -> None:
     with hub_stand_in() as stand_in:
         served(stand_in)
         for _ in range(2):  # the second time nothing is asked for
             done = subprocess.run(
                 [sys.executable, "-c", SCRIPT],
-                env=environment(stand_in, tmp_path),
+                env=os.environ | hub_environment(stand_in, tmp_path),
                 capture_output=True,
                 text=True,
                 timeout=120,
@@ -114,7 +104,7 @@ def test_fetch_checks_the_real_files_against_their_printed_hashes(
     with hub_stand_in() as stand_in:
         stand_in.add(origin.repository, str(origin.revision), files)
         stand_in.add(origins.MIRACL_ORIGIN.repository, SOME, real)
-        given = environment(stand_in, tmp_path)
+        given = os.environ | hub_environment(stand_in, tmp_path)
 
         def hbt(*arguments: str) -> subprocess.CompletedProcess[str]:
             command = [sys.executable, "-m", "hbt", "data", *arguments]

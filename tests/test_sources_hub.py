@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_stand_in import StandIn, hub_stand_in
+from hub_stand_in import StandIn, hub_environment, hub_stand_in
 
 from hbt.corpus import CorpusError
 from hbt.sources import hub
@@ -63,14 +63,7 @@ def get(origin, *paths, folder=None):
 
 def run(server: StandIn, cache: Path, script: str, **environment: str) -> dict:
     """What a script says with `print(json.dumps(...))`, run against the server."""
-    given = {
-        "HF_ENDPOINT": server.endpoint,
-        "HBT_GITHUB_ENDPOINT": server.endpoint,
-        "HF_HOME": str(cache / "hf"),
-        "HBT_CACHE_DIR": str(cache),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    }
+    given = hub_environment(server, cache) | {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", HEAD + textwrap.dedent(script)],
         env=os.environ | given | environment,
