@@ -133,7 +133,7 @@ def profile_settings(
         seeds=tuple(range(seed, seed + n_seeds)),
         alphas=alphas,
         low_resource_counts=counts,
-        transformer_counts=(0, 4, 16) if has_transformer else (),
+        transformer_counts=counts if has_transformer else (),
         resamples=10_000 if name in ("full", "paper") else 2_000,
     )
 
