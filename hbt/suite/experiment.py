@@ -76,6 +76,17 @@ class Result:
         """The loss of every fine-tuning step: step, kind, source, loss, digest."""
         return TrainingLog.read(model_folder(self.experiment).parent).frame()
 
+    def rows(self, settings: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+        """What is asked for of `per_query`, read anew and not kept.
+
+        On XQuAD-R a whole table takes 16 MB, and a notebook compares a dozen of them.
+        """
+        import pandas as pd
+
+        columns = ["query", "cluster", "query_language", "setting", "passage_language", *metrics]
+        file, filters = self.folder / "per_query.parquet", [("setting", "in", list(settings))]
+        return pd.read_parquet(file, columns=columns, filters=filters)
+
     def macro(self, metric: str = "mAP") -> dict[str, float]:
         """Setting -> macro mean of a metric over the languages or pairs of the setting."""
         rows = self.scores[self.scores.metric.eq(metric)]

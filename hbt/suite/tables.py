@@ -7,7 +7,7 @@ seeds on, over items alone with fewer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hbt import comparisons
@@ -36,22 +36,7 @@ def unit_table(
     """
     if list(metrics) == [RANK_DISTANCE]:
         return gather((result.rank_distance for result in results), metrics)
-    return gather(_per_query(results, metrics, settings), metrics)
-
-
-def _per_query(
-    results: Sequence[Result], metrics: Sequence[str], settings: Sequence[str]
-) -> Iterator[pd.DataFrame]:
-    """What `gather` needs of `Result.per_query`, one table in memory at a time.
-
-    On XQuAD-R a whole table takes 16 MB, and a notebook compares a dozen of them.
-    """
-    import pandas as pd
-
-    columns = ["query", "cluster", "query_language", "setting", "passage_language", *metrics]
-    for result in results:
-        file = result.folder / "per_query.parquet"
-        yield pd.read_parquet(file, columns=columns, filters=[("setting", "in", list(settings))])
+    return gather((result.rows(settings, metrics) for result in results), metrics)
 
 
 def interval_table(

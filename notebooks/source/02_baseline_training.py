@@ -754,8 +754,8 @@ from hbt.suite.widgets import QueryExplorer
 benchmark = session.world.benchmark("test")
 vectors = {name: embeddings(systems[name][0].experiment, benchmark) for name in against[::-1]}
 explorer = QueryExplorer(benchmark, vectors, session.world.language_names)
-frame = systems["X-X-mono"][0].per_query
-answered = frame[frame.setting.eq("monolingual") & frame["R@1"].eq(1)]["query"]
+frame = systems["X-X-mono"][0].rows(["monolingual"], ["R@1"])
+answered = frame[frame["R@1"].eq(1)]["query"]
 distances = systems["X-X-mono"][0].rank_distance.sort_values("rank_distance", kind="stable")
 distances = distances[distances.query_language.eq(query_language)]
 distances = distances[distances["query"].isin(answered)]
