@@ -473,6 +473,7 @@ for name, each in starts.items():
     share = translation_first(each)
     session.record("translation_first", share, encoder=name)
     print(f"{name}: {share:.0%} of {len(rows)} passages have their translation first")
+del model, starts, each  # they take memory that training can use
 
 # %% [markdown]
 # Random vectors find a translation by luck, or where the two texts share tokens, such as numbers.
