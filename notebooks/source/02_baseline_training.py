@@ -753,6 +753,8 @@ from hbt.suite.experiment import embeddings
 from hbt.suite.widgets import QueryExplorer
 
 benchmark = session.world.benchmark("test")
+for name in against:  # made one at a time and kept on disk; both at once would take more memory
+    embeddings(systems[name][0].experiment, benchmark)
 vectors = {name: embeddings(systems[name][0].experiment, benchmark) for name in against[::-1]}
 explorer = QueryExplorer(benchmark, vectors, session.world.language_names)
 frame = systems["X-X-mono"][0].rows(["monolingual"], ["R@1"])
