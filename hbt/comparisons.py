@@ -183,12 +183,17 @@ def _cells(values: UnitValues) -> list[tuple[dict[str, str], UnitValues]]:
     return parts
 
 
-def _columns(found: Interval) -> dict[str, object]:
+def interval_columns(found: Interval) -> dict[str, object]:
+    """What a row of a table says of an interval: estimate, low, high, over, n_seeds."""
     return {
         "estimate": found.estimate,
         "low": found.low,
         "high": found.high,
         "over": found.over,
         "n_seeds": len(found.points),
-        "seed_sd": statistics.stdev(found.points) if len(found.points) > 1 else math.nan,
     }
+
+
+def _columns(found: Interval) -> dict[str, object]:
+    spread = statistics.stdev(found.points) if len(found.points) > 1 else math.nan
+    return interval_columns(found) | {"seed_sd": spread}

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hbt.comparisons import interval_columns
 from hbt.sampling import CROSS_LINGUAL, MONOLINGUAL, Batch, ItemLayout, Plan
 from hbt.suite.tables import RANK_DISTANCE, SETTINGS, unit_table
-from hbt.uncertainty import Interval, interval, paired_difference, verdict
+from hbt.uncertainty import interval, paired_difference, verdict
 from hbt.units import UnitValues
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def intervals(
         for panel, (metric, setting) in MEASURES.items():
             found = interval(values[panel], resamples=resamples)
             row = {name: system, "panel": panel, "metric": metric, "setting": setting}
-            rows.append(row | _plain(found) | {"points": found.points})
+            rows.append(row | interval_columns(found) | {"points": found.points})
     return pd.DataFrame(rows)
 
 
@@ -128,13 +129,8 @@ def differences(
             found = paired_difference(*both, resamples=resamples)
             row = {"first": first, "second": second, "difference": f"{first} minus {second}"}
             row |= {"panel": panel, "metric": metric, "setting": setting}
-            rows.append(row | _plain(found) | {"verdict": verdict(found)})
+            rows.append(row | interval_columns(found) | {"verdict": verdict(found)})
     return pd.DataFrame(rows)
-
-
-def _plain(found: Interval) -> dict[str, object]:
-    values = {name: getattr(found, name) for name in ("estimate", "low", "high", "over")}
-    return values | {"n_seeds": len(found.points)}
 
 
 def seed_points(table: pd.DataFrame, seeds: Sequence[int]) -> pd.DataFrame:
@@ -146,7 +142,7 @@ def seed_points(table: pd.DataFrame, seeds: Sequence[int]) -> pd.DataFrame:
 
 
 def short(table: pd.DataFrame) -> pd.DataFrame:
-    """What `measured` returns for differences, for the eye: difference, measure, value, verdict."""
+    """What `differences` returns, for the eye: difference, measure, value, verdict."""
     import pandas as pd
 
     rows = []

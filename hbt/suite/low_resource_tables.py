@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hbt.comparisons import interval_columns
 from hbt.suite.by_language import DIRECTIONS, RunScores, pick
 from hbt.suite.language_groups import GROUPS, language_groups
 from hbt.suite.tables import RESAMPLES
@@ -57,7 +58,7 @@ def group_table(
             for direction in DIRECTIONS:
                 found = interval(pick(of_seeds, languages, direction), resamples=resamples)
                 names = {"K": count, "group": group, "direction": direction}
-                rows.append(names | _columns(found) | {"points": found.points})
+                rows.append(names | interval_columns(found) | {"points": found.points})
     return pd.DataFrame(rows)
 
 
@@ -91,7 +92,7 @@ def change_table(
                 found = paired_difference(*both, resamples=resamples)
                 names = {"change": change, "group": group, "direction": direction}
                 told = {"difference": f"{group}: {change}", "setting": direction, "metric": "mAP"}
-                rows.append(names | told | _columns(found) | {"verdict": verdict(found)})
+                rows.append(names | told | interval_columns(found) | {"verdict": verdict(found)})
     return pd.DataFrame(rows)
 
 
@@ -140,7 +141,7 @@ def language_changes(
             both = (pick([runs[i] for i in inside], codes, direction) for runs in (after, before))
             found = paired_difference(*both, resamples=resamples)
             names = {"language": language, "kinship": _kinship(world, language)}
-            rows.append(names | {"direction": direction} | _columns(found))
+            rows.append(names | {"direction": direction} | interval_columns(found))
     return pd.DataFrame(rows)
 
 
@@ -212,13 +213,3 @@ def _is_in(world: World, language: str, seed: int, count: int) -> bool:
 
 def _kinship(world: World, language: str) -> str:
     return "related" if world.is_related(language) else "unrelated"
-
-
-def _columns(found: Interval) -> dict[str, object]:
-    return {
-        "estimate": found.estimate,
-        "low": found.low,
-        "high": found.high,
-        "over": found.over,
-        "n_seeds": len(found.points),
-    }
