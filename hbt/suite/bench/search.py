@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hbt.suite.bench.output import add_json, best_of, report
+from hbt.suite.bench.output import add_json, best_of, report, whole_number
 
 NAME = "search"
 BACKENDS = ("torch", "faiss")
@@ -28,21 +28,15 @@ def add(actions: argparse._SubParsersAction) -> None:
         ("--k", 100, "passages to find for each"),
         ("--shard-rows", 250_000, "passages in a shard"),
     ):
-        parser.add_argument(option, type=_whole, default=default, metavar="N", help=what)
+        parser.add_argument(option, type=whole_number, default=default, metavar="N", help=what)
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float16")
-    parser.add_argument("--threads", type=_whole, default=1, metavar="N", help="1 by default")
+    parser.add_argument("--threads", type=whole_number, default=1, metavar="N", help="1 by default")
     parser.add_argument(
         "--backends", nargs="+", choices=BACKENDS, default=BACKENDS, help="both by default"
     )
     parser.add_argument("--folder", type=Path, metavar="DIR", help="for the shards, deleted after")
     add_json(parser)
     parser.set_defaults(run=_run)
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:
