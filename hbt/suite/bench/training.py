@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hbt.suite.bench.output import add_json, report, whole_number
+from hbt.suite.commands import shared_command
 
 NAME = "training"
 TRAINERS = ("stock", "ours")
@@ -66,8 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         rounds=options.rounds,
         precision=options.precision,
     )
-    if options.data_dir:
-        options.command_line = options.command_line.replace(options.data_dir, "DATA_DIR")
+    options.command_line = shared_command(options)
     return report(result, table(result), options)
 
 

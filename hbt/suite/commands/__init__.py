@@ -9,6 +9,7 @@ what a command needs is imported when it runs, so that `hbt --help` answers at o
 from __future__ import annotations
 
 import argparse
+import shlex
 
 FINE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -22,3 +23,10 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
+
+
+def shared_command(options: argparse.Namespace) -> str:
+    """The command line as it may be published: the user's data folder reads DATA_DIR."""
+    if not options.data_dir:
+        return options.command_line
+    return options.command_line.replace(shlex.quote(str(options.data_dir)), "DATA_DIR")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hbt.suite import data_fetch
 from hbt.suite.commands import FINE
-from hbt.suite.commands.evaluate import add_benchmark
+from hbt.suite.commands.evaluate import add_benchmark, chosen_benchmark
 
 FORMATS = ("ids", "beir", "trec")
 
@@ -46,17 +46,10 @@ def _check_data(options: argparse.Namespace) -> int:
 def _export_data(options: argparse.Namespace) -> int:
     from hbt import sources
     from hbt.sources.lines import new_file, write_lines
-    from hbt.suite.benchmarks import load_benchmark
 
     if options.out is None and options.format != "ids":
         raise ValueError(f"--format {options.format} writes a folder: name it with --out")
-    benchmark = load_benchmark(
-        options.benchmark,
-        data_dir=options.data_dir,
-        split=options.split,
-        language=options.language,
-        profile=options.profile,
-    )
+    benchmark = chosen_benchmark(options)
     if options.format == "beir":
         sources.write_beir(benchmark, options.out)
     elif options.format == "trec":

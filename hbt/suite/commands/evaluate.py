@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hbt.suite.commands import FINE
+from hbt.suite.commands import FINE, shared_command
 
 if TYPE_CHECKING:
+    from hbt.corpus import Benchmark
     from hbt.suite.evaluate import System
 
 
@@ -60,10 +60,22 @@ def add_benchmark(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def chosen_benchmark(options: argparse.Namespace) -> Benchmark:
+    """The benchmark that the options of `add_benchmark` name."""
+    from hbt.suite.benchmarks import load_benchmark
+
+    return load_benchmark(
+        options.benchmark,
+        data_dir=options.data_dir,
+        split=options.split,
+        language=options.language,
+        profile=options.profile,
+    )
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from hbt.sources.lines import new_file
     from hbt.suite.bench.output import write_json
-    from hbt.suite.benchmarks import load_benchmark
     from hbt.suite.evaluate import evaluate_system, per_query_table
     from hbt.suite.evaluation_report import report_text, report_values
 
@@ -71,13 +83,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     for target in (options.json, options.per_query):
         if target is not None and target.is_dir():
             raise ValueError(f"{target} is a folder; name a file to write")
-    benchmark = load_benchmark(
-        options.benchmark,
-        data_dir=options.data_dir,
-        split=options.split,
-        language=options.language,
-        profile=options.profile,
-    )
+    benchmark = chosen_benchmark(options)
     outcome = evaluate_system(benchmark, system, ties=options.ties)
     values = report_values(outcome)
     print(report_text(values))
@@ -85,9 +91,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         with new_file(options.per_query) as partial:
             per_query_table(outcome).to_parquet(partial, index=False)
     if options.json is not None:
-        command = options.command_line
-        if options.data_dir:
-            command = command.replace(shlex.quote(options.data_dir), "DATA_DIR")
+        command = shared_command(options)
         write_json({"command": command, **values}, options.json)
     return FINE
 

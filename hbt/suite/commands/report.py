@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
-from hbt.suite.commands import FAILED, FINE
+from hbt.suite.commands import FAILED, FINE, shared_command
 
 FORMATS = ("both", "html", "markdown")
 
@@ -46,9 +45,7 @@ def _report(options: argparse.Namespace) -> int:
 
     runs = read_runs(options.runs)
     judged = judge(claims(), Given(runs, options.data_dir))
-    command = options.command_line
-    if options.data_dir is not None:
-        command = command.replace(shlex.quote(str(options.data_dir)), "DATA_DIR")
+    command = shared_command(options)
     texts = {}
     if options.format != "markdown":
         from hbt.suite.machine import versions

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
-from hbt.suite.commands import FINE
+from hbt.suite.commands import FINE, shared_command
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -37,9 +36,7 @@ def _results(options: argparse.Namespace) -> int:
     profile = profile_settings(options.profile, options.data, options.data_dir, options.seed)
     if options.encoder == "transformer":
         profile = profile.of_transformer()
-    command = options.command_line
-    if options.data_dir:
-        command = command.replace(shlex.quote(options.data_dir), "DATA_DIR")
+    command = shared_command(options)
     for path in write_results(profile, options.out, command):
         print(path)
     return FINE
