@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 # No embedding here uses the pooler on top of BERT-like models, and an unused parameter silently
 # spoils the first gradient under DistributedDataParallel.
 NO_POOLER = {"add_pooling_layer": False}
-LOAD_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError)  # of a broken checkpoint
 MAX_LENGTH = 128  # tokens of a text, unless settings say otherwise
 KINDS = ("static", "mini-mlm", "mini-labse")
 

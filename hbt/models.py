@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hbt.encoders import LOAD_ERRORS, NO_POOLER, no_bars
+from hbt.encoders import NO_POOLER, no_bars
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -152,7 +152,7 @@ def load_model(
     with no_bars():
         try:
             model = _load(place, revision, pooling or (known.pooling if known else "mean"))
-        except LOAD_ERRORS as error:
+        except Exception as error:  # a broken file makes the loaders raise whatever they run into
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ValueError(f"model {place} cannot be loaded: {reason}") from error
     if known and known.dense and not _has_dense(model):
@@ -177,8 +177,15 @@ def load_model(
 def _check_place(place: str, from_folder: bool) -> None:
     """Loading a folder that is not there would ask the hub for a model of that name."""
     looks_like_a_path = place.startswith((".", "/", "~")) or place.count("/") > 1 or "\\" in place
-    if not Path(place).is_dir() and (from_folder or looks_like_a_path or not place):
+    if Path(place).is_dir():
+        return
+    if from_folder or looks_like_a_path:
         raise ValueError(f"model {place}: there is no such folder")
+    if "/" not in place:
+        raise ValueError(
+            f"model {place!r} is no folder, no owner/name on the hub, and none of the short names "
+            f"{', '.join(MODELS)}"
+        )
 
 
 def _load(place: str, revision: str | None, pooling: str) -> SentenceTransformer:

@@ -6,6 +6,9 @@ import gzip
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_benchmarks import benchmarks, tiny_benchmark
+from tiny_checkpoints import tiny_xlm_r
+from tiny_texts import all_texts
 
 from hbt.bm25 import bm25_scores
 from hbt.corpus import Benchmark, CorpusError
+from hbt.encoders import encode
+from hbt.models import MODELS, load_model
 from hbt.retrieval import count_from_scores
 from hbt.sources import write_beir, write_run
 from hbt.suite import cli
@@ -132,9 +139,7 @@ def test_a_cut_run_tells_what_it_does_not_decide(
 
 
 def test_embeddings_and_a_model_give_the_same(place: Path, benchmark: Benchmark) -> None:
-    from tiny_texts import all_texts
-
-    from hbt.encoders import EncoderSettings, build, encode, save, train_tokenizer
+    from hbt.encoders import EncoderSettings, build, save, train_tokenizer
 
     small = EncoderSettings(dimension=16, vocabulary_size=400)
     train_tokenizer(all_texts(), small).save(str(place / "tokenizer.json"))
@@ -152,6 +157,97 @@ def test_embeddings_and_a_model_give_the_same(place: Path, benchmark: Benchmark)
     assert 0.1 < loaded["settings"]["monolingual"]["mAP"] < 1
     other = evaluated(place, "--embeddings", str(place / "e.npz"))
     assert other["settings"] != embedded["settings"]
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transformers checkpoint of XLM-R's classes and files, without modules or prompts."""
+    return tiny_xlm_r(tmp_path_factory.mktemp("bare") / "xlm-r", all_texts())
+
+
+def embedded(
+    place: Path, benchmark: Benchmark, folder: Path, name: str, pooling: str, *prefixes: str
+) -> dict:
+    """The evaluation of the embeddings of a folder that is told everything."""
+    given = {"query_prefix": prefixes[0], "passage_prefix": prefixes[1], "pooling": pooling}
+    model = load_model(str(folder), **given, max_length=512)
+    np.savez(
+        place / f"{name}.npz",
+        query_embeddings=encode(model, benchmark.query_texts, "query"),
+        passage_embeddings=encode(model, benchmark.passage_texts, "passage"),
+    )
+    return evaluated(place, "--embeddings", str(place / f"{name}.npz"))
+
+
+def assert_same_scores(one: dict, other: dict) -> None:
+    for setting, values in one["settings"].items():
+        assert values == pytest.approx(other["settings"][setting], abs=1e-9), setting
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "pooling", "prefixes"),
+    [
+        ("{}", "", "mean", ("", "")),
+        ("xlm-r-base={}", "", "mean", ("", "")),
+        ("me5-small={}", "", "mean", ("query: ", "passage: ")),
+        (
+            "{}",
+            "--query-prefix Query: --passage-prefix Passage: --pooling cls",
+            "cls",
+            ("Query:", "Passage:"),
+        ),
+    ],
+)
+def test_a_bare_checkpoint_is_read_as_in_training(
+    name: str,
+    options: str,
+    pooling: str,
+    prefixes: tuple[str, str],
+    place: Path,
+    benchmark: Benchmark,
+    bare: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    expected = embedded(place, benchmark, bare, "bare", pooling, *prefixes)
+    capsys.readouterr()
+    found = evaluated(place, "--model", name.format(bare), *options.split())
+    assert_same_scores(found, expected)
+    assert 0.1 < found["settings"]["monolingual"]["mAP"] < 1
+    assert found["system"]["encoder"] == {
+        "query_prefix": prefixes[0],
+        "passage_prefix": prefixes[1],
+        "pooling": pooling,
+        "max_length": 512,
+    }
+    assert f"read with query prefix {prefixes[0]!r}" in capsys.readouterr().out
+    assert "encoder" not in expected["system"]
+
+
+def test_a_short_name_is_the_checkpoint_of_the_hub(
+    place: Path, benchmark: Benchmark, bare: Path, tmp_path: Path
+) -> None:
+    """In the hub's cache, as `hf download intfloat/multilingual-e5-base` leaves it."""
+    cached = tmp_path / "hub" / "models--intfloat--multilingual-e5-base"
+    shutil.copytree(bare, cached / "snapshots" / "c0ffee")
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("c0ffee")
+    target = tmp_path / "result.json"
+    words = ["evaluate", "--benchmark", str(place / "tiny"), "--model", "me5-base"]
+    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    environment.pop("HF_HUB_CACHE", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "hbt", *words, "--json", str(target)],
+        env=environment | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(target.read_text())
+    expected = embedded(place, benchmark, bare, "hub", "mean", "query: ", "passage: ")
+    assert_same_scores(found, expected)
+    assert found["system"]["source"] == "me5-base"
 
 
 @given(benchmarks(), st.integers(0, 8), st.integers(0, 2**32 - 1))
@@ -271,6 +367,12 @@ def file_of(option: str, name: str, raw: bytes) -> Callable[[Path, Benchmark], l
     return make
 
 
+def broken_model(folder: Path, benchmark: Benchmark) -> list[str]:
+    (folder / "broken").mkdir()
+    (folder / "broken" / "config.json").write_text("{")
+    return ["--model", str(folder / "broken")]
+
+
 def typed(*words: str) -> Callable[[Path, Benchmark], list[str]]:
     return lambda folder, benchmark: list(words)
 
@@ -324,10 +426,25 @@ BAD = {
         "r.trec.gz is cut off",
     ),
     "no model": (typed("--model", "./nowhere"), "model ./nowhere: there is no such folder"),
+    "unknown model": (
+        typed("--model", "xlmr"),
+        "model 'xlmr' is no folder, no owner/name on the hub, and none of the short names "
+        f"{', '.join(MODELS)}",
+    ),
+    "no such folder of a name": (
+        typed("--model", "labse=nowhere"),
+        "model nowhere: there is no such folder",
+    ),
+    "pooling": (typed("--model", "labse", "--pooling", "last"), "'last' is none of mean, cls, max"),
+    "length": (typed("--model", "labse", "--max-length", "0"), "--max-length is 0; at least 1"),
+    "prefix": (
+        typed("--bm25", "--query-prefix", ""),
+        "--query-prefix is for --model, not for --bm25",
+    ),
     "no model name": (typed("--model", ""), "the model has no name"),
     "broken model": (
-        file_of("--model", "config.json", b"{"),
-        "config.json cannot be loaded",
+        broken_model,
+        "broken cannot be loaded: ",
     ),
     "run is a folder": (typed("--run", "."), ". cannot be read (Is a directory)"),
     "npz is a folder": (typed("--embeddings", "."), ". cannot be read (Is a directory)"),

@@ -111,3 +111,9 @@ def test_bad_input_is_named(xlm_r: Path, labse: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"empty cannot be loaded: \w"):
         load_model("xlm-r-base", tmp_path / "empty")
+    with pytest.raises(ValueError, match=r"'xlmr' is no folder, .* short names xlm-r-base, xlm-r"):
+        load_model("xlmr")
+    (tmp_path / "empty" / "config.json").write_text('{"model_type": "xlm-roberta"}')
+    (tmp_path / "empty" / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match=r"empty cannot be loaded: \w"):
+        load_model("xlm-r-base", tmp_path / "empty")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hbt.corpus import Benchmark
 
 if TYPE_CHECKING:
     import numpy as np
     from pandas import DataFrame
+    from sentence_transformers import SentenceTransformer
 
     from hbt.bias.consistency import Scores
     from hbt.cut_runs import Listed
@@ -29,11 +29,18 @@ class System:
 
     Attributes:
         kind: one of `KINDS`.
-        source: name or folder of a model, file of embeddings or of a run; empty for bm25.
+        source: name or folder of a model, or NAME=FOLDER for the files of a named one; file of
+            embeddings or of a run; empty for bm25.
+        query_prefix, passage_prefix, pooling, max_length: of a model, as in
+            `hbt.models.load_model`; None for its own.
     """
 
     kind: str
     source: str = ""
+    query_prefix: str | None = None
+    passage_prefix: str | None = None
+    pooling: str | None = None
+    max_length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Outcome:
         scores: what was counted; None where a run does not list every passage.
         listed: what such a run lists; None where every passage has a score.
         seconds: wall time from the system's texts or file to all scores.
+        encoder: how a model read the texts, see `encoder_values`; None for other systems.
     """
 
     benchmark: Benchmark
@@ -56,6 +64,7 @@ class Outcome:
     scores: Scores | None
     listed: Listed | None
     seconds: float
+    encoder: dict[str, Any] | None = None
 
 
 def evaluate_system(benchmark: Benchmark, system: System, *, ties: str = "trec") -> Outcome:
@@ -69,12 +78,14 @@ def evaluate_system(benchmark: Benchmark, system: System, *, ties: str = "trec")
     from hbt.evaluation import evaluate
 
     started = time.perf_counter()
-    counts, scores, listed = _counts(benchmark, system)
+    model = _model(system) if system.kind == "model" else None
+    counts, scores, listed = _counts(benchmark, system, model)
     evaluation = evaluate(benchmark, counts, metrics=METRICS, ties=ties)
     if listed is not None:
         evaluation = known_part(benchmark, evaluation, listed)
     seconds = time.perf_counter() - started
-    return Outcome(benchmark, system, evaluation, counts, scores, listed, seconds)
+    encoder = None if model is None else encoder_values(model)
+    return Outcome(benchmark, system, evaluation, counts, scores, listed, seconds, encoder)
 
 
 def per_query_table(outcome: Outcome) -> DataFrame:
@@ -96,7 +107,9 @@ def per_query_table(outcome: Outcome) -> DataFrame:
     return table
 
 
-def _counts(benchmark: Benchmark, system: System) -> tuple[Counts, Scores | None, Listed | None]:
+def _counts(
+    benchmark: Benchmark, system: System, model: SentenceTransformer | None
+) -> tuple[Counts, Scores | None, Listed | None]:
     from hbt.bm25 import bm25_scores
     from hbt.cut_runs import Listed, run_scores
     from hbt.retrieval import count, count_from_scores
@@ -115,8 +128,8 @@ def _counts(benchmark: Benchmark, system: System) -> tuple[Counts, Scores | None
         return counts, scores, None
     if system.kind == "embeddings":
         embeddings = read_embeddings(system.source, benchmark)
-    elif system.kind == "model":
-        embeddings = _encode(benchmark, system.source)
+    elif model is not None:
+        embeddings = _encode(benchmark, model)
     else:
         raise ValueError(f"system {system.kind!r} is none of {', '.join(KINDS)}")
     try:
@@ -125,20 +138,45 @@ def _counts(benchmark: Benchmark, system: System) -> tuple[Counts, Scores | None
         raise ValueError(f"{system.source}: {error}") from None
 
 
-def _encode(benchmark: Benchmark, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings of all queries and passages, by a model of that name or folder."""
-    from hbt.encoders import encode, load
+def _model(system: System) -> SentenceTransformer:
+    """The model of a system, with what belongs to it when it is one of `hbt.models.MODELS`."""
+    from hbt.models import MODELS, load_model
 
-    looks_like_a_path = name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
+    name, equals, folder = system.source.partition("=")
+    if name not in MODELS or not equals:
+        name, folder = system.source, None
     if not name.strip():
         raise ValueError("the model has no name")
-    if looks_like_a_path and not Path(name).exists():
-        raise ValueError(f"model {name}: there is no such folder")
-    try:
-        model = load(name)
-    except Exception as error:  # a broken folder makes the loaders raise whatever they run into
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"model {name} cannot be loaded: {reason}") from error
+    return load_model(
+        name,
+        folder,
+        query_prefix=system.query_prefix,
+        passage_prefix=system.passage_prefix,
+        pooling=system.pooling,
+        max_length=system.max_length,
+    )
+
+
+def encoder_values(model: SentenceTransformer) -> dict[str, Any]:
+    """What decides how a model reads texts: prefixes, pooling and length; None without one."""
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    from hbt.tokens import prompt
+
+    poolings = [module for module in model if isinstance(module, Pooling)]
+    length = model.max_seq_length  # infinite where texts are read whole
+    return {
+        "query_prefix": prompt(model, "query"),
+        "passage_prefix": prompt(model, "passage"),
+        "pooling": poolings[0].get_config_dict()["pooling_mode"] if poolings else None,
+        "max_length": length if isinstance(length, int) else None,
+    }
+
+
+def _encode(benchmark: Benchmark, model: SentenceTransformer) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings of all queries and passages."""
+    from hbt.encoders import encode
+
     queries = encode(model, benchmark.query_texts, "query", progress="queries")
     passages = encode(model, benchmark.passage_texts, "passage", progress="passages")
     return queries, passages

@@ -29,7 +29,8 @@ def report_values(outcome: Outcome) -> dict[str, Any]:
         "n_queries": len(benchmark.query_texts),
         "n_passages": len(benchmark.passage_texts),
         "n_relevant": len(benchmark.relevant_query),
-        "system": {"kind": outcome.system.kind, "source": outcome.system.source},
+        "system": {"kind": outcome.system.kind, "source": outcome.system.source}
+        | ({} if outcome.encoder is None else {"encoder": outcome.encoder}),
         "settings": {setting: _means(scores[scores["setting"] == setting]) for setting in SETTINGS},
         "reasons": _reasons(scores),
         "rank_distance": distance,
@@ -132,7 +133,7 @@ def report_text(values: dict[str, Any]) -> str:
         for setting in SETTINGS
     ]
     parts = [
-        title,
+        title if "encoder" not in system else f"{title}\n{_encoder_text(system['encoder'])}",
         format_table(("setting", *METRICS), settings, right=range(1, len(METRICS) + 1)),
         _language_table(values),
         _bias_table(values),
@@ -140,6 +141,14 @@ def report_text(values: dict[str, Any]) -> str:
         f"ties: {values['ties']}; {duration_text(values['seconds'])}",
     ]
     return "\n\n".join(parts)
+
+
+def _encoder_text(encoder: dict[str, Any]) -> str:
+    prefixes = [f"{name} prefix {encoder[f'{name}_prefix']!r}" for name in ("query", "passage")]
+    pooling = f"{encoder['pooling']} pooling" if encoder["pooling"] else "no pooling"
+    length = encoder["max_length"]
+    length = "texts whole" if length is None else f"{length} tokens of a text at most"
+    return f"read with {', '.join(prefixes)}, {pooling}, {length}"
 
 
 def _language_table(values: dict[str, Any]) -> str:

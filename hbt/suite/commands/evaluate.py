@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hbt.corpus import Benchmark
     from hbt.suite.evaluate import System
 
+OF_A_MODEL = ("query_prefix", "passage_prefix", "pooling", "max_length")
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command's parser."""
@@ -23,7 +25,20 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--embeddings, --bm25 and --run is needed. Exit status: 0 all is well, 2 bad input.",
     )
     add_benchmark(parser)
-    parser.add_argument("--model", metavar="NAME_OR_FOLDER", help="of sentence-transformers")
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="short name, as for `hbt train` (xlm-r-base, labse, ...), owner/name on the hub, a "
+        "folder of sentence-transformers or transformers, or NAME=FOLDER for a short name's files",
+    )
+    for option, of in (("--query-prefix", "query"), ("--passage-prefix", "passage")):
+        parser.add_argument(option, metavar="TEXT", help=f"before every {of}; default: the model's")
+    parser.add_argument(
+        "--pooling", metavar="NAME", help="mean, cls or max; default: the model's, else mean"
+    )
+    parser.add_argument(
+        "--max-length", type=int, metavar="N", help="tokens read of a text; default: the model's"
+    )
     parser.add_argument(
         "--embeddings",
         metavar="FILE.npz",
@@ -111,4 +126,10 @@ def _system(options: argparse.Namespace) -> System:
         raise ValueError(
             f"exactly one of --model, --embeddings, --bm25 and --run is needed, not {found}"
         )
-    return System(given[0], sources[given[0]])
+    reading = {name: getattr(options, name) for name in OF_A_MODEL}
+    for name, value in reading.items():
+        if value is not None and given[0] != "model":
+            raise ValueError(f"--{name.replace('_', '-')} is for --model, not for --{given[0]}")
+    if options.max_length is not None and options.max_length < 1:
+        raise ValueError(f"--max-length is {options.max_length}; at least 1 token is needed")
+    return System(given[0], sources[given[0]], **reading)
