@@ -1,0 +1,136 @@
+"""Training data of several sources as one, source after source; texts stay where they are."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import overload
+
+import numpy as np
+
+from hbt.corpus import CorpusError, ParallelItems
+
+
+class NoTexts(Sequence):
+    """As many places without a text as a source has items: its column of a language it lacks."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def presence(self) -> np.ndarray:
+        """Bool array (n_texts,), all False."""
+        return np.zeros(self._length, dtype=bool)
+
+    @overload
+    def __getitem__(self, index: int) -> None: ...
+    @overload
+    def __getitem__(self, index: slice) -> NoTexts: ...
+    def __getitem__(self, index):
+        found = range(self._length)[index]  # raises IndexError where a list would
+        return NoTexts(len(found)) if isinstance(index, slice) else None
+
+
+class JoinedTexts(Sequence):
+    """Columns of texts one after the other, none of them copied.
+
+    Args:
+        parts: the columns; no text in them may be blank (`hbt.corpus.ParallelItems` has seen to
+            that).
+    """
+
+    def __init__(self, parts: Sequence[Sequence[str | None]]) -> None:
+        self.parts = list(parts)
+        self._ends = list(accumulate(map(len, self.parts)))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def presence(self) -> np.ndarray:
+        """Is there a text? Bool array (n_texts,); `hbt.corpus.ParallelItems` asks for it."""
+        found = [np.zeros(0, dtype=bool)]
+        for part in self.parts:
+            if hasattr(part, "presence"):
+                found.append(part.presence())
+            else:
+                there = (text is not None for text in part)
+                found.append(np.fromiter(there, dtype=bool, count=len(part)))
+        return np.concatenate(found)
+
+    @overload
+    def __getitem__(self, index: int) -> str | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str | None]: ...
+    def __getitem__(self, index):
+        rows = range(len(self))[index]  # raises IndexError where a list would
+        if not isinstance(index, slice):
+            number = bisect_right(self._ends, rows)
+            return self.parts[number][rows - self._start(number)]
+        if rows.step != 1:
+            return [self[row] for row in rows]
+        some = []
+        for number, part in enumerate(self.parts):
+            start = self._start(number)
+            low, high = max(rows.start - start, 0), min(rows.stop - start, len(part))
+            if low < high:
+                some.append(part[low:high])
+        return JoinedTexts(some)
+
+    def __iter__(self) -> Iterator[str | None]:
+        for part in self.parts:
+            yield from part
+
+    def _start(self, number: int) -> int:
+        return self._ends[number - 1] if number else 0
+
+
+def join_items(name: str, parts: Sequence[ParallelItems]) -> ParallelItems:
+    """The items of several training sets, in their order.
+
+    Languages come in the order in which the sets first name them. Sources of the same name become
+    one source. Passage ids are shifted so that no two sets share one.
+
+    Args:
+        name: name of the whole.
+        parts: at least one set.
+
+    Raises:
+        CorpusError: there is no set.
+    """
+    if not parts:
+        raise CorpusError(f"{name}: there are no training data to join")
+    languages = tuple(dict.fromkeys(code for part in parts for code in part.languages))
+    sources = tuple(dict.fromkeys(each for part in parts for each in part.source_names))
+    passage_ids, first_free = [], 0
+    for part in parts:
+        ids = part.passage_id.astype(np.int64)
+        passage_ids.append(ids + (first_free - ids.min(initial=0)))
+        first_free = int(passage_ids[-1].max(initial=first_free - 1)) + 1
+    source = [
+        np.array([sources.index(each) for each in part.source_names], dtype=np.int64)[part.source]
+        for part in parts
+    ]
+
+    def side(columns: Sequence[Mapping[str, Sequence[str | None]]]) -> dict[str, JoinedTexts]:
+        return {
+            code: JoinedTexts(
+                [
+                    column[code] if code in column else NoTexts(len(part))
+                    for column, part in zip(columns, parts, strict=True)
+                ]
+            )
+            for code in languages
+        }
+
+    return ParallelItems(
+        name=name,
+        languages=languages,
+        passage_id=np.concatenate(passage_ids),
+        source=np.concatenate(source),
+        source_names=sources,
+        queries=side([part.queries for part in parts]),
+        passages=side([part.passages for part in parts]),
+    )

@@ -1,0 +1,96 @@
+"""Training data of several sources as one: texts, languages, sources, passage ids, batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hbt.corpus import CorpusError, ParallelItems
+from hbt.sampling import CROSS_LINGUAL, MONOLINGUAL, ItemLayout, Plan, PlanSettings
+from hbt.sources.joined import JoinedTexts, NoTexts, join_items
+
+
+def items(name: str, texts: dict[str, list[str | None]], passage_id: list[int]) -> ParallelItems:
+    return ParallelItems(
+        name=name,
+        languages=tuple(texts),
+        passage_id=np.array(passage_id),
+        source=np.zeros(len(passage_id), dtype=np.int64),
+        source_names=(name,),
+        queries={code: [text and f"{text}?" for text in each] for code, each in texts.items()},
+        passages=texts,
+    )
+
+
+@given(
+    parts=st.lists(st.lists(st.none() | st.text("ab", min_size=1), max_size=5), max_size=4),
+    data=st.data(),
+)
+def test_joined_texts_behave_like_a_list(parts: list[list[str | None]], data: st.DataObject):
+    whole = [text for part in parts for text in part]
+    joined = JoinedTexts([part if any(part) else NoTexts(len(part)) for part in parts])
+    assert len(joined) == len(whole)
+    assert list(joined) == whole
+    assert joined.presence().tolist() == [text is not None for text in whole]
+    bound = st.none() | st.integers(-25, 25)
+    cut = slice(data.draw(bound), data.draw(bound), data.draw(st.sampled_from([None, 1, 2, -1])))
+    assert list(joined[cut]) == whole[cut]
+    for index in range(-len(whole), len(whole)):
+        assert joined[index] == whole[index]
+    with pytest.raises(IndexError):
+        joined[len(whole)]
+
+
+def test_items_of_two_sources_keep_their_texts_and_never_share_a_passage() -> None:
+    parallel = items("both", {"en": ["a", "b"], "de": ["A", None]}, [7, 7])
+    alone = items("one", {"sw": ["x", "y", "z"]}, [7, 3, 7])
+    joined = join_items("all", [parallel, alone])
+    assert joined.languages == ("en", "de", "sw")
+    assert joined.source_names == ("both", "one")
+    assert joined.source.tolist() == [0, 0, 1, 1, 1]
+    assert joined.passage_id.tolist() == [7, 7, 15, 11, 15]
+    assert list(joined.passages["de"]) == ["A", None, None, None, None]
+    assert list(joined.queries["sw"]) == [None, None, "x?", "y?", "z?"]
+    assert joined.available.sum(axis=0).tolist() == [2, 1, 3]
+    as_lists = ParallelItems(
+        "all",
+        joined.languages,
+        joined.passage_id,
+        joined.source,
+        joined.source_names,
+        {code: list(column) for code, column in joined.queries.items()},
+        {code: list(column) for code, column in joined.passages.items()},
+    )
+    assert joined.digest() == as_lists.digest()
+
+
+def test_sources_of_one_name_are_one_source() -> None:
+    joined = join_items("x", [items("x", {"sw": ["a"]}, [0]), items("x", {"yo": ["b"]}, [0])])
+    assert joined.source_names == ("x",)
+    assert joined.source.tolist() == [0, 0]
+    assert joined.passage_id.tolist() == [0, 1]
+    with pytest.raises(CorpusError, match="nothing: there are no training data to join"):
+        join_items("nothing", [])
+
+
+@pytest.mark.parametrize("order", ["passes", "independent"])
+def test_only_monolingual_batches_come_from_a_source_without_parallel_languages(order: str) -> None:
+    parallel = items(
+        "both", {code: [f"{code}{i}" for i in range(40)] for code in "ab"}, [*range(40)]
+    )
+    alone = items("one", {"c": [f"c{i}" for i in range(80)]}, [*range(80)])
+    joined = join_items("all", [parallel, alone])
+    settings = PlanSettings(sampling="hybrid", alpha=0.5, batch_size=8, seed=3, order=order)
+    plan = Plan(settings, ItemLayout.from_items(joined))
+    seen = set()
+    for step in range(300):
+        batch = plan(step)
+        seen.add((batch.kind, joined.source_names[batch.source]))
+        assert (joined.source[batch.item] == batch.source).all()
+        assert joined.available[batch.item, batch.query_language].all()
+        assert joined.available[batch.item, batch.passage_language].all()
+    assert seen == {(MONOLINGUAL, "both"), (MONOLINGUAL, "one"), (CROSS_LINGUAL, "both")}
+    with pytest.raises(ValueError, match="no source has items in two or more languages"):
+        Plan(PlanSettings(sampling="X-Y", batch_size=8, seed=3), ItemLayout.from_items(alone))
