@@ -15,7 +15,7 @@ from hbt.suite.paper import checks, tables
 from hbt.suite.paper.checks import CHECKS, Given
 from hbt.suite.paper.claims import Claim, Comparison, Contrast, claims
 from hbt.suite.paper.compare import Judged, judge, points_at, published_scores, verdict, worst
-from hbt.suite.paper.runs import Measured, known_model, number
+from hbt.suite.paper.runs import Measured, Run, known_model, number
 
 MULTILINGUAL = Contrast("hybrid", "X-Y", "mAP", "multilingual", (), 1)
 
@@ -25,8 +25,8 @@ def measured(low: float | None, high: float | None) -> Measured:
     return Measured(estimate, low, high, "items", 1)
 
 
-@dataclass
-class HandMade:
+@dataclass(frozen=True)
+class HandMade(Run):
     """A run that answers as it is told."""
 
     name: str = "made by hand"

@@ -17,7 +17,7 @@ from hbt.corpus import Benchmark, ParallelItems, benchmark_from_items
 from hbt.evaluation import Evaluation, evaluate
 from hbt.retrieval import count
 from hbt.suite import cli
-from hbt.suite.paper import evaluation_files, result_folders, runs, tables
+from hbt.suite.paper import evaluation_files, evaluation_runs, result_folders, runs, tables
 from hbt.suite.paper.claims import Contrast
 from hbt.units import gather
 
@@ -313,16 +313,22 @@ LANGUAGES = ("ar", "de", "el")
 N_ITEMS = 12
 
 
-def small_benchmark(name: str = "my-data") -> Benchmark:
-    texts = {code: [f"{code} {item}" for item in range(N_ITEMS)] for code in LANGUAGES}
+def small_benchmark(name: str = "my-data", holes: bool = False) -> Benchmark:
+    """Three languages; with holes no question is in both Arabic and Greek."""
+    texts: dict[str, list[str | None]] = {
+        code: [f"{code} {item}" for item in range(N_ITEMS)] for code in LANGUAGES
+    }
+    if holes:
+        texts["ar"][: N_ITEMS // 3] = [None] * (N_ITEMS // 3)
+        texts["el"][N_ITEMS // 3 :] = [None] * (N_ITEMS - N_ITEMS // 3)
     numbers = np.arange(N_ITEMS)
     items = ParallelItems(name, LANGUAGES, numbers, 0 * numbers, ("one",), texts, texts)
     return benchmark_from_items(items, name)
 
 
-def evaluated(noise: float, seed: int) -> Evaluation:
+def evaluated(noise: float, seed: int, holes: bool = False) -> Evaluation:
     """Queries are their passage plus noise; the same draw for equal seeds."""
-    benchmark = small_benchmark()
+    benchmark = small_benchmark(holes=holes)
     random = np.random.default_rng(seed)
     centres = random.standard_normal((N_ITEMS, 8))
     passage = np.zeros(len(benchmark.passage_texts), dtype=int)
@@ -338,18 +344,20 @@ def evaluated(noise: float, seed: int) -> Evaluation:
 def write_evaluation(
     path: Path, found: Evaluation, *, name: str = "my-data", per_query: bool = True
 ) -> Path:
-    scores, rows = found.scores, []
-    for code in LANGUAGES:
-        row: dict = {"query_language": code, "n_queries": N_ITEMS, "rank_distance": 7.0}
-        for setting in ("monolingual", "cross-lingual", "multilingual"):
-            cells = scores[scores.setting.eq(setting) & scores.query_language.eq(code)]
-            row[setting] = cells.groupby("metric").value.mean().to_dict()
-        rows.append(row)
+    keys = ["setting", "query_language", "passage_language", "n_queries"]
+    cells = found.scores.pivot_table(index=keys, columns="metric", values="value").reset_index()
+    n_queries = cells[cells.setting.eq("multilingual")].set_index("query_language").n_queries
     content = {
         "benchmark": name,
-        "n_queries": len(LANGUAGES) * N_ITEMS,
-        "n_passages": len(LANGUAGES) * N_ITEMS,
-        "by_language": rows,
+        "languages": LANGUAGES,
+        "n_queries": int(n_queries.sum()),
+        "n_passages": int(n_queries.sum()),
+        "by_language": [
+            {"query_language": code, "n_queries": int(n_queries[code]), "rank_distance": 7.0}
+            for code in LANGUAGES
+        ],
+        "by_pair": json.loads(cells.to_json(orient="records", double_precision=15)),
+        "rank_distance": {"value": 7.0},
         "ties": "trec",
     }
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -359,13 +367,13 @@ def write_evaluation(
 
 
 def evaluation_run(
-    tmp_path: Path, n_seeds: int, **options: object
-) -> evaluation_files.EvaluationRun:
+    tmp_path: Path, n_seeds: int, *, holes: bool = False, **options: object
+) -> evaluation_runs.EvaluationRun:
     files = []
     for sampling, noise in (("hybrid", 0.2), ("X-Y", 1.5)):
         for seed in range(n_seeds):
             path = tmp_path / f"{sampling}-{seed}.json"
-            write_evaluation(path, evaluated(noise, seed), **options)
+            write_evaluation(path, evaluated(noise, seed, holes), **options)
             files.append(f"XLM-R:{sampling}={path}")
     (run,) = runs.read_runs(files)
     return run
@@ -421,6 +429,94 @@ def test_without_scores_of_queries_there_is_no_interval_but_over_five_seeds(
     assert many.low < many.estimate < many.high
 
 
+def by_hand(tmp_path: Path, **changes: object) -> Path:
+    """A file with a question of Arabic and German, and one of German and Greek."""
+    values = {("ar", "de"): 0.1, ("de", "ar"): 0.4, ("de", "el"): 0.6, ("el", "de"): 0.1}
+    content = {
+        "benchmark": "my-data",
+        "languages": ["ar", "de", "el"],
+        "n_queries": 4,
+        "n_passages": 4,
+        "by_language": [
+            {"query_language": code, "n_queries": n, "rank_distance": distance}
+            for code, n, distance in (("ar", 1, 4.0), ("de", 2, None), ("el", 1, 6.0))
+        ],
+        "by_pair": [
+            {"setting": "cross-lingual", "query_language": one, "passage_language": other}
+            | {"n_queries": 1, "mAP": value}
+            for (one, other), value in values.items()
+        ],
+        "rank_distance": {"value": 5.0},
+    }
+    path = tmp_path / "by-hand.json"
+    path.write_text(json.dumps(content | changes), encoding="utf-8")
+    return path
+
+
+def test_a_mean_is_over_cells_with_the_same_weight(tmp_path: Path) -> None:
+    (run,) = runs.read_runs([f"XLM-R:hybrid={by_hand(tmp_path)}"])
+    found = run.score("hybrid", "cross-lingual", "mAP")
+    assert found.estimate == pytest.approx(0.3)  # over languages it would be 0.2333
+    assert run.score("hybrid", "multilingual", "mAP") is None
+    assert run.score("hybrid", "multilingual", "rank_distance").estimate == 5.0
+    assert run.notes[:2] == (
+        "Cross-lingual means are over 4 of 6 pairs of a query language and a pool: in the others "
+        "no question has an answer.",
+        "Rank distances are over 2 of 3 query languages: in the others no question has two "
+        "answers.",
+    )
+    (cut,) = runs.read_runs([f"XLM-R:hybrid={by_hand(tmp_path, rank_distance={'value': None})}"])
+    assert cut.score("hybrid", "multilingual", "rank_distance") is None
+
+
+def test_a_cell_with_questions_and_no_value_is_not_left_out(tmp_path: Path) -> None:
+    path = by_hand(tmp_path)
+    content = json.loads(path.read_text("utf-8"))
+    content["by_pair"][0]["mAP"] = None
+    path.write_text(json.dumps(content), encoding="utf-8")
+    (run,) = runs.read_runs([f"XLM-R:hybrid={path}"])
+    assert run.score("hybrid", "cross-lingual", "mAP") is None
+
+
+def test_both_files_weight_cells_alike_where_pairs_share_no_question(
+    tmp_path: Path, report: Callable
+) -> None:
+    """With scores of queries and without: the same estimate, and the count of cells is told."""
+    contrast = Contrast("hybrid", "X-Y", "mAP", "cross-lingual", (), 1)
+    found = []
+    for name, per_query in (("with", True), ("without", False)):
+        (tmp_path / name).mkdir()
+        run = evaluation_run(tmp_path / name, 1, holes=True, per_query=per_query)
+        found.append(run.difference(contrast))
+        assert run.notes[0].startswith("Cross-lingual means are over 4 of 6 pairs")
+    assert found[0].estimate == pytest.approx(found[1].estimate, abs=1e-9)
+    assert found[0].low is not None
+    cells = [
+        scores[scores.setting.eq("cross-lingual") & scores.metric.eq("mAP")].value
+        for scores in (evaluated(noise, 0, holes=True).scores for noise in (0.2, 1.5))
+    ]
+    assert list(map(len, cells)) == [4, 4]
+    assert found[0].estimate == pytest.approx(cells[0].mean() - cells[1].mean())
+    files = [f"XLM-R:{name}={tmp_path / 'with' / name}-0.json" for name in ("hybrid", "X-Y")]
+    code, _, out = report(*files)
+    assert code == 0
+    for name in ("report.html", "report.md"):
+        assert "over 4 of 6 pairs" in (out / name).read_text("utf-8")
+
+
+def test_queries_without_a_rank_distance_are_left_out_of_both(tmp_path: Path) -> None:
+    """A query with one relevant passage has none; the file of all queries says NaN."""
+    path = tmp_path / "one.json"
+    table = evaluated(0.2, 0).per_query
+    multilingual = table.setting.eq("multilingual")
+    table["rank_distance"] = np.where(multilingual & table["item"].gt(2), 7.0, np.nan)
+    write_evaluation(path, evaluated(0.2, 0))
+    table.to_parquet(path.with_suffix(".parquet"), index=False)
+    (run,) = runs.read_runs([f"XLM-R:hybrid={path}"])
+    found = run.score("hybrid", "multilingual", "rank_distance")
+    assert (found.estimate, found.over) == (7.0, "items")
+
+
 def test_a_pool_of_another_size_is_no_replication(tmp_path: Path) -> None:
     run = evaluation_run(tmp_path, 1, name="xquad-r")
     assert (run.benchmark, run.comparable) == ("XQuAD-R", False)
@@ -438,7 +534,9 @@ def test_a_pool_of_the_papers_size_is_comparable(tmp_path: Path, name: str) -> N
         "benchmark": name.lower(),
         "n_queries": sum(row["n_queries"] for row in rows),
         "n_passages": tables.count(name, "passages"),
+        "languages": [row["query_language"] for row in rows + extra],
         "by_language": rows + extra,
+        "by_pair": [],
     }
     path = tmp_path / "one.json"
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -472,7 +570,7 @@ def test_files_that_do_not_fit_each_other(tmp_path: Path, report: Callable) -> N
     with pytest.raises(ValueError, match="they are of other runs"):
         run.difference(MULTILINGUAL)
     two.with_suffix(".parquet").write_bytes(b"no parquet")
-    evaluation_files._frame.cache_clear()
+    evaluation_files.frame.cache_clear()
     with pytest.raises(ValueError, match=r"two\.parquet cannot be read"):
         run.difference(MULTILINGUAL)
 
@@ -484,7 +582,8 @@ def test_files_that_do_not_fit_each_other(tmp_path: Path, report: Callable) -> N
         ("[]", "one.json has no benchmark: it is no file that"),
         ('{"benchmark": "b", "n_queries": 1}', "one.json has no n_passages: "),
         (
-            '{"benchmark": "b", "n_queries": 1, "n_passages": 1, "by_language": [1]}',
+            '{"benchmark": "b", "n_queries": 1, "n_passages": 1, "languages": [], '
+            '"by_language": [1], "by_pair": []}',
             "one.json: a row of by_language lacks query_language or n_queries",
         ),
     ],

@@ -5,7 +5,9 @@
 | `tables` | the published tables, tidy, with their errata |
 | `claims` | what the paper claims, each with the comparison or check that tests it |
 | `checks` | the claims about data and method, as functions that a reader can run |
-| `runs` | what was run: folders of `hbt results` and files of `hbt evaluate` |
+| `runs` | what was run, as the report asks it |
+| `result_folders` | folders of `hbt results` as runs |
+| `evaluation_files`, `evaluation_runs` | files of `hbt evaluate` as runs |
 | `compare` | verdicts: the interval of our difference against the claimed sign |
 | `figures`, `report_page` | the page, the markdown table and the forest plots of `hbt report` |
 """

@@ -1,16 +1,15 @@
-"""Files of `hbt evaluate` as runs: the systems of one model on one benchmark, a file for each seed.
+"""Files of `hbt evaluate` as the report reads them: means over cells, and scores of every query.
 
-Beside FILE.json may lie FILE.parquet, the scores of every query that `--per-query` wrote. With
-them a difference has an interval over items, and over seeds too from five seeds on. Without them
-there is an interval over seeds alone, from five seeds on, and none with fewer.
+A cell is a query language with a pool. A mean is over cells, each with the same weight, as in the
+paper; so it is in `hbt.evaluation` and `hbt.uncertainty`, which the scores of every query go to.
+Where no question of a language has an answer in a pool there is no cell, and the mean is over the
+others (`empty_cells`).
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hbt.suite.paper import tables
-from hbt.suite.paper.claims import Contrast
-from hbt.suite.paper.runs import Measured, number
-from hbt.uncertainty import MINIMUM_SEEDS, Interval, from_per_query, interval, paired_difference
+from hbt.evaluation import CROSS_LINGUAL, SETTINGS
+from hbt.suite.paper.runs import number
+from hbt.suite.tables import RANK_DISTANCE
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from hbt.uncertainty import UnitValues
-
-RANK_DISTANCE = "rank_distance"
-_TOLERANCE = 1e-6  # between the means of a JSON file and those of the scores beside it
 
 
 @dataclass(frozen=True)
@@ -49,124 +42,68 @@ class EvaluationFile:
         """Where the scores of every query are, if they were written."""
         return self.path.with_suffix(".parquet")
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The query languages."""
+        return tuple(row["query_language"] for row in self.content["by_language"])
+
     def mean(self, setting: str, metric: str, languages: Sequence[str]) -> float | None:
-        """Mean over the query languages; None where one was not measured.
+        """Mean over the cells of some query languages, each with the same weight.
+
+        None where a language is not in the file, or a cell has questions but no value.
 
         Raises:
-            ValueError: the value is no number.
+            ValueError: a value is no number.
         """
-        rows = {row["query_language"]: row for row in self.content["by_language"]}
-        values = []
-        for language in languages:
-            row = rows.get(language, {})
-            place = f"{self.path}: {language} {setting} {metric}"
-            found = (
-                row.get(metric) if metric == RANK_DISTANCE else (row.get(setting) or {}).get(metric)
-            )
-            if found is None:
-                return None
-            values.append(number(found, place))
+        if not set(languages) <= set(self.languages):
+            return None
+        rows = self.distances() if metric == RANK_DISTANCE else self._cells(setting, metric)
+        kept = [(row, value) for row, value in rows if row["query_language"] in languages]
+        if not kept or any(value is None for _, value in kept):
+            return None
+        place = f"{self.path}: {{}} {setting} {metric}"
+        values = [number(value, place.format(row["query_language"])) for row, value in kept]
         return float(np.mean(values))
 
+    def _cells(self, setting: str, metric: str) -> list[tuple[dict[str, Any], Any]]:
+        rows = self.content["by_pair"]
+        return [(row, row.get(metric)) for row in rows if row["setting"] == setting]
 
-@dataclass(frozen=True)
-class EvaluationRun:
-    """A `hbt.suite.paper.runs.Run` of files.
+    def distances(self) -> list[tuple[dict[str, Any], Any]]:
+        """Rows of languages with their rank distance, where a query has two relevant passages."""
+        if (self.content.get(RANK_DISTANCE) or {}).get("value") is None:
+            return []  # not known, as for a run that is cut off
+        rows = [(row, row.get(RANK_DISTANCE)) for row in self.content["by_language"]]
+        return [(row, value) for row, value in rows if value is not None]
 
-    Attributes beside those of `Run`:
-        languages: query languages that the means are over.
-        systems: sampling -> its files, one for each seed.
+
+def empty_cells(file: EvaluationFile, languages: Sequence[str]) -> list[str]:
+    """A sentence for each setting in which some cells have no question with an answer.
+
+    Settings that have no cell at all were not asked about, as the cross-lingual one on MIRACL.
     """
-
-    name: str
-    model: str
-    benchmark: str
-    synthetic: bool
-    judges: bool
-    comparable: bool
-    notes: tuple[str, ...]
-    languages: tuple[str, ...]
-    systems: dict[str, tuple[EvaluationFile, ...]]
-
-    def difference(self, contrast: Contrast) -> Measured | None:
-        """First minus second, paired by seed and item; None where one was not measured."""
-        languages = contrast.languages or self.languages
-        cell = (contrast.setting, contrast.metric, languages)
-        means = [self._means(name, *cell) for name in (contrast.first, contrast.second)]
-        if means[0] is None or means[1] is None:
-            return None
-        if len(means[0]) != len(means[1]):
-            raise ValueError(
-                f"{self.name}: {contrast.first} has {len(means[0])} files and {contrast.second} "
-                f"{len(means[1])}; systems are compared seed by seed"
+    sentences = []
+    for setting in SETTINGS:
+        rows = [row for row in file.content["by_pair"] if row["setting"] == setting]
+        found = sum(row["query_language"] in languages for row in rows)
+        pools = len(file.content["languages"]) - 1 if setting == CROSS_LINGUAL else 1
+        every = len(languages) * pools
+        if 0 < found < every:
+            sentences.append(
+                f"{setting.capitalize()} means are over {found} of {every} pairs of a query "
+                "language and a pool: in the others no question has an answer."
             )
-        points = means[0] - means[1]
-        units = [self._units(name, *cell) for name in (contrast.first, contrast.second)]
-        if units[0] is None or units[1] is None:
-            return over_seeds(points)
-        found = paired_difference(*units)
-        return self._checked(found, points, f"{contrast.first} minus {contrast.second}", *cell[:2])
-
-    def score(self, sampling: str, setting: str, metric: str) -> Measured | None:
-        """Mean over the languages of the run; None where it was not measured."""
-        points = self._means(sampling, setting, metric, self.languages)
-        if points is None:
-            return None
-        units = self._units(sampling, setting, metric, self.languages)
-        if units is None:
-            return over_seeds(points)
-        return self._checked(interval(units), points, sampling, setting, metric)
-
-    def _means(
-        self, sampling: str, setting: str, metric: str, languages: Sequence[str]
-    ) -> np.ndarray | None:
-        """The mean of each seed: float64 (n_seeds,)."""
-        means = [each.mean(setting, metric, languages) for each in self.systems.get(sampling, ())]
-        return None if not means or None in means else np.array(means)
-
-    def _units(
-        self, sampling: str, setting: str, metric: str, languages: Sequence[str]
-    ) -> UnitValues | None:
-        files = self.systems[sampling]
-        if not all(each.per_query.is_file() for each in files):
-            return None
-        frames = [_frame(each.per_query, setting) for each in files]
-        if not all(metric in frame for frame in frames):
-            return None
-        kept = [frame[frame["query_language"].isin(languages)] for frame in frames]
-        try:
-            return from_per_query(kept, metric, setting)
-        except ValueError as error:
-            raise ValueError(f"{files[0].per_query}: {error}") from error
-
-    def _checked(self, found: Interval, points: np.ndarray, *what: str) -> Measured:
-        """The interval, if the scores of the queries have the means of the JSON files."""
-        if not np.allclose(found.points, points, rtol=0, atol=_TOLERANCE):
-            raise ValueError(
-                f"{self.name}: {' '.join(what)} is {np.mean(points):.6f} by the JSON files and "
-                f"{found.estimate:.6f} by the Parquet files beside them; they are of other runs"
-            )
-        return Measured(
-            found.estimate, found.low, found.high, found.over, len(points), _spread(points)
+    found = sum(row["query_language"] in languages for row, _ in file.distances())
+    if 0 < found < len(languages):
+        sentences.append(
+            f"Rank distances are over {found} of {len(languages)} query languages: in the others "
+            "no question has two answers."
         )
-
-
-def over_seeds(points: np.ndarray) -> Measured:
-    """A mean over seeds with Student's t interval; without one for fewer than five seeds."""
-    from hbt.suite.low_resource_results import mean_interval
-
-    mean, low, high = mean_interval(points)
-    if math.isnan(low):
-        return Measured(mean, None, None, "", len(points), _spread(points))
-    return Measured(mean, low, high, "seeds", len(points), _spread(points))
-
-
-def _spread(points: np.ndarray) -> float | None:
-    return float(np.std(points, ddof=1)) if len(points) > 1 else None
+    return sentences
 
 
 @functools.lru_cache(maxsize=16)
-def _frame(path: Path, setting: str) -> pd.DataFrame:
+def frame(path: Path, setting: str) -> pd.DataFrame:
     """The scores of every query in a setting."""
     import pandas as pd
 
@@ -177,93 +114,24 @@ def _frame(path: Path, setting: str) -> pd.DataFrame:
         raise ValueError(f"{path} cannot be read: {reason}") from error
 
 
-def read_evaluations(files: Sequence[tuple[str, Path]]) -> list[EvaluationRun]:
-    """The runs of labelled files, one for each model and benchmark.
-
-    Args:
-        files: (label, path); a label is MODEL:SAMPLING.
+def read_file(path: Path) -> EvaluationFile:
+    """One file.
 
     Raises:
-        ValueError: a label is missing or wrong, a file is broken, or files of one run are of
-            other data or another rule of ties.
+        ValueError: it cannot be read, or lacks what `hbt evaluate` writes.
     """
-    from hbt.sampling import SAMPLINGS
-
-    grouped: dict[tuple[str, str], dict[str, list[EvaluationFile]]] = {}
-    for label, path in files:
-        model, colon, sampling = label.rpartition(":")
-        if not (colon and model and sampling in SAMPLINGS):
-            raise ValueError(
-                f"{path}: say which system it is of, as in XLM-R:hybrid={path.name}; samplings "
-                f"are {', '.join(SAMPLINGS)}"
-            )
-        found = EvaluationFile(path, _content(path))
-        key = (model, paper_name(found.content["benchmark"]))
-        grouped.setdefault(key, defaultdict(list))[sampling].append(found)
-    return [_run(*key, systems) for key, systems in grouped.items()]
-
-
-def _run(model: str, benchmark: str, systems: dict[str, list[EvaluationFile]]) -> EvaluationRun:
-    files = [each for found in systems.values() for each in found]
-    first = files[0]
-    for each in files[1:]:
-        for field in ("benchmark_sha256", "ties", "n_passages"):
-            if each.content.get(field) != first.content.get(field):
-                raise ValueError(f"{first.path} and {each.path} differ in {field}")
-    own = tuple(row["query_language"] for row in first.content["by_language"])
-    printed = tables.languages_of(benchmark)
-    same = _same_pool(benchmark, first.content)
-    n_seeds = min(map(len, systems.values()))
-    notes = []
-    if printed and not same:
-        notes.append(
-            f"{first.content['n_queries']:,} queries and {first.content['n_passages']:,} passages "
-            f"are not those of {benchmark} in print: only directions are compared."
-        )
-    if n_seeds < MINIMUM_SEEDS:
-        notes.append("Fewer than five seeds: its intervals are over items only, where it has any.")
-    return EvaluationRun(
-        name=f"{model} on {benchmark}, {n_seeds} seed{'s' * (n_seeds > 1)}",
-        model=model,
-        benchmark=benchmark,
-        synthetic=benchmark == "village",
-        judges=True,
-        comparable=same,
-        notes=tuple(notes),
-        languages=printed if printed and set(printed) <= set(own) else own,
-        systems={name: tuple(found) for name, found in systems.items()},
-    )
-
-
-def _same_pool(benchmark: str, content: dict[str, Any]) -> bool:
-    """Are there as many queries and passages as in print? MIRACL's passages are not printed."""
-    languages = tables.languages_of(benchmark)
-    if not languages:
-        return False
-    n_queries = sum(
-        row["n_queries"] for row in content["by_language"] if row["query_language"] in languages
-    )
-    n_passages = tables.count(benchmark, "passages")
-    same_passages = not n_passages or content["n_passages"] == n_passages
-    return same_passages and n_queries == tables.count(benchmark, "queries", languages)
-
-
-def paper_name(benchmark: str) -> str:
-    """The name of a benchmark as the paper writes it; "village" for the village's."""
-    plain = benchmark.lower()
-    for name in tables.BENCHMARKS:
-        if plain == name.lower() or (name == "MIRACL" and plain.startswith("miracl")):
-            return name
-    return "village" if plain.startswith("village") else benchmark
-
-
-def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ValueError(f"{path} cannot be read: {reason}") from error
-    kinds = {"benchmark": str, "n_queries": int, "n_passages": int, "by_language": list}
+    kinds = {
+        "benchmark": str,
+        "n_queries": int,
+        "n_passages": int,
+        "by_language": list,
+        "by_pair": list,
+    }
     for field, kind in kinds.items():
         if not isinstance(content, dict) or not isinstance(content.get(field), kind):
             raise ValueError(f"{path} has no {field}: it is no file that `hbt evaluate` wrote")
@@ -274,4 +142,7 @@ def _content(path: Path) -> dict[str, Any]:
             and isinstance(row.get("n_queries"), int)
         ):
             raise ValueError(f"{path}: a row of by_language lacks query_language or n_queries")
-    return content
+    for row in content["by_pair"]:
+        if not (isinstance(row, dict) and {"setting", "query_language"} <= set(row)):
+            raise ValueError(f"{path}: a row of by_pair lacks setting or query_language")
+    return EvaluationFile(path, content)

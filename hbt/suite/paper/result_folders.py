@@ -10,7 +10,7 @@ from typing import Any
 
 from hbt.encoders import KINDS
 from hbt.suite.paper.claims import Contrast
-from hbt.suite.paper.runs import Measured, known_model, number
+from hbt.suite.paper.runs import Measured, Run, known_model, number
 
 COLUMNS = ("setting", "metric", "estimate", "low", "high", "over", "n_seeds")
 OVER = ("seeds and items", "items")
@@ -20,16 +20,13 @@ Table = dict[tuple[str, str, str], Measured]  # system or difference, setting, m
 
 
 @dataclass(frozen=True)
-class FolderRun:
-    """A `hbt.suite.paper.runs.Run` of a folder; its scores are over all languages only."""
+class FolderRun(Run):
+    """A run of a folder; its scores are over all languages only.
 
-    name: str
-    model: str
-    benchmark: str
-    synthetic: bool
-    judges: bool
-    comparable: bool
-    notes: tuple[str, ...]
+    Attributes beside those of `Run`:
+        scores, differences: as the folder's tables have them.
+    """
+
     scores: Table
     differences: Table
 

@@ -1,18 +1,18 @@
 """What was run, as the report sees it: a run answers for a contrast or a score, or says nothing.
 
 A run is a folder of `hbt results` (`result_folders`) or the files of `hbt evaluate` on one
-benchmark (`evaluation_files`). On the command line each may have a label in front: `XLM-R=FOLDER`
+benchmark (`evaluation_runs`). On the command line each may have a label in front: `XLM-R=FOLDER`
 says which of the paper's models a folder is of, `XLM-R:hybrid=FILE.json` says the sampling too.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from hbt.suite.paper.claims import Contrast
 
@@ -53,8 +53,9 @@ class Measured:
         return Measured(-self.estimate, low, high, self.over, self.n_seeds, self.seed_sd)
 
 
-class Run(Protocol):
-    """A run.
+@dataclass(frozen=True)
+class Run(ABC):
+    """A run: what it is, and what it says when it is asked.
 
     Attributes:
         name: as the reader knows it.
@@ -74,9 +75,11 @@ class Run(Protocol):
     comparable: bool
     notes: tuple[str, ...]
 
+    @abstractmethod
     def difference(self, contrast: Contrast) -> Measured | None:
         """First minus second; None where it was not measured."""
 
+    @abstractmethod
     def score(self, sampling: str, setting: str, metric: str) -> Measured | None:
         """Mean over the languages of the benchmark; None where it was not measured."""
 
@@ -91,7 +94,7 @@ def read_runs(arguments: Sequence[str]) -> list[Run]:
     Raises:
         ValueError: something is not there, broken, or has no label where it needs one.
     """
-    from hbt.suite.paper.evaluation_files import read_evaluations
+    from hbt.suite.paper.evaluation_runs import read_evaluations
     from hbt.suite.paper.result_folders import read_folder
 
     runs: list[Run] = []
