@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from hbt.shards import written_whole
+from hbt.whole_files import new_file
 
 STATE = "top_k.npz"
 _LAST = np.uint64(2**64 - 1)
@@ -121,7 +121,7 @@ class Progress:
         self.best.merge()
         folder.mkdir(parents=True, exist_ok=True)
         about = {"request": self.request, "shards": self.shards, "n_done": self.n_done}
-        with written_whole(folder / STATE) as stream:
+        with new_file(folder / STATE) as partial, partial.open("wb") as stream:
             np.savez(
                 stream,
                 about=json.dumps(about),

@@ -23,8 +23,8 @@ from hbt.shards import (
     digest_of_ids,
     open_shards,
     read_index,
-    written_whole,
 )
+from hbt.whole_files import new_file, write_text
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -76,14 +76,12 @@ def add_shard(
         "ids_sha256": digest_of_ids(ids),
         "source_sha256": source_sha256,
     }
-    with written_whole(folder / f"{name}.npy") as stream:
+    with new_file(folder / f"{name}.npy") as partial, partial.open("wb") as stream:
         np.save(stream, values)
     if ids is not None:
-        with written_whole(folder / f"{name}.ids.txt") as stream:
-            stream.write("".join(f"{one}\n" for one in ids).encode())
+        write_text(folder / f"{name}.ids.txt", "".join(f"{one}\n" for one in ids))
     index["shards"].append(entry)
-    with written_whole(folder / INDEX) as stream:
-        stream.write((json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode())
+    write_text(folder / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
     return FileShard(folder, **entry)
 
 

@@ -14,10 +14,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -249,15 +248,3 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
     except ValueError:
         raise ValueError(f"{stream.name} is not a .npy file of version 1") from None
     return shape, dtype
-
-
-@contextmanager
-def written_whole(file: Path) -> Iterator[BinaryIO]:
-    """A new file under a temporary name, renamed when the block ends without an error."""
-    partial = file.with_name(file.name + ".partial")
-    try:
-        with partial.open("wb") as stream:
-            yield stream
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from hbt.corpus import CorpusError
-from hbt.sources.lines import new_file
+from hbt.whole_files import new_file
 
 if TYPE_CHECKING:
     import pyarrow

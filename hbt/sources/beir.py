@@ -15,7 +15,7 @@ from typing import Any
 
 from hbt.corpus import Benchmark, CorpusError
 from hbt.sources.files import member, plain_or_gzip
-from hbt.sources.lines import json_lines, new_folder, numbered_lines, write_json_lines, write_lines
+from hbt.sources.lines import json_lines, numbered_lines, write_json_lines, write_lines
 from hbt.sources.records import (
     Column,
     Judgments,
@@ -24,6 +24,7 @@ from hbt.sources.records import (
     read_header,
     write_header,
 )
+from hbt.whole_files import new_folder
 
 QRELS_HEADER = ("query-id", "corpus-id", "score")
 DEFAULT_SPLIT = "test"

@@ -1,14 +1,11 @@
-"""Files of one record a line, read as they come and written whole or not at all."""
+"""Files of one record a line, read as they come."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import shutil
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,49 +66,3 @@ def write_lines(path: Path, lines: Iterable[str], *, packed: bool = False) -> No
     """Write lines that end with a line feed on every system; packed is gzip."""
     with gzip.open(path, "wb") if packed else path.open("wb") as file:
         file.writelines(f"{line}\n".encode() for line in lines)
-
-
-@contextmanager
-def new_folder(target: str | Path) -> Iterator[Path]:
-    """A folder to fill, which becomes `target` when all went well and is taken away otherwise.
-
-    Raises:
-        CorpusError: `target` is there and not an empty folder, or cannot be written.
-    """
-    target = Path(target)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise CorpusError(f"{target} is already there; name a new folder")
-    partial = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.partial-", dir=target.parent))
-        partial.chmod(0o755)
-        yield partial
-        if target.exists():
-            target.rmdir()
-        partial.rename(target)
-    except OSError as error:
-        raise CorpusError(f"{target} cannot be written ({error.strerror or error})") from None
-    finally:
-        if partial is not None and partial.exists():
-            shutil.rmtree(partial)
-
-
-@contextmanager
-def new_file(target: str | Path) -> Iterator[Path]:
-    """A name to write under, which becomes `target` when all went well.
-
-    Raises:
-        CorpusError: `target` cannot be written.
-    """
-    target = Path(target)
-    partial = target.with_name(target.name + ".partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.replace(target)
-    except OSError as error:
-        raise CorpusError(f"{target} cannot be written ({error.strerror or error})") from None
-    finally:
-        with suppress(OSError):  # where it could not be written, it is not there
-            partial.unlink()

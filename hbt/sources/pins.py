@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from hbt.corpus import CorpusError
+from hbt.whole_files import write_text
 
 LOCK = "hbt-lock.json"
 AT_FIRST_DOWNLOAD = "at first download"
@@ -72,10 +72,7 @@ class Lock:
 
     def write(self, folder: Path) -> None:
         """Write it into the folder, whole or not at all."""
-        path = folder / LOCK
-        part = path.with_name(f"{LOCK}.{os.getpid()}.partial")
-        part.write_text(json.dumps(vars(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_text(folder / LOCK, json.dumps(vars(self), indent=1, sort_keys=True) + "\n")
 
 
 def read_lock(folder: Path, origin: Origin) -> Lock:

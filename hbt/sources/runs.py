@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from hbt.corpus import Benchmark, CorpusError
-from hbt.sources.lines import new_file, numbered_lines, write_lines
+from hbt.sources.lines import numbered_lines, write_lines
+from hbt.whole_files import new_file
 
 LARGEST_SCORE = float(np.finfo(np.float32).max) / 2
 """Scores are compared as float32; what is not listed gets a lower one than any that is."""

@@ -14,6 +14,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from hbt.whole_files import write_text
+
 TEMPLATE = Path(__file__).with_name("notebook.html")
 STYLE = Path(__file__).with_name("style.css")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -39,9 +41,7 @@ def export_html(notebook: Path, target: Path, index: str = "") -> None:
     page, _ = _exporter().from_notebook_node(
         node, resources={"index": index, "style": page_style(), "name": notebook.stem}
     )
-    partial = target.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(target)
+    write_text(target, page)
 
 
 def _replace_widgets(notebook: Any) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbt.suite.parameters import Parameter, read_parameters
+from hbt.whole_files import write_text
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -207,9 +208,7 @@ def build(folder: Path) -> list[str]:
         if target.exists() and target.read_text(encoding="utf-8") == text:
             done.append(f"{target.name}: unchanged")
             continue
-        partial = target.with_suffix(".partial")
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(target)
+        write_text(target, text)
         done.append(f"{target.name}: written")
     return done
 

@@ -17,6 +17,7 @@ from hbt.suite.notebooks import Header, read_notebook
 from hbt.suite.requirements import NotReadyError
 from hbt.suite.stages import cache_directory
 from hbt.suite.watch import Watched, watch
+from hbt.whole_files import new_file
 
 RUN_FILE = "run.json"  # also marks a folder that a run made and a later run may replace
 LOG_FILE = "log.txt"
@@ -178,9 +179,8 @@ def _tidy(path: Path, source_name: str) -> None:
     notebook.metadata.pop("widgets", None)
     if "papermill" in notebook.metadata:
         notebook.metadata.papermill.update(input_path=source_name, output_path=path.name)
-    partial = path.with_suffix(".partial")
-    nbformat.write(notebook, partial)
-    partial.replace(path)
+    with new_file(path) as partial:
+        nbformat.write(notebook, partial)
 
 
 def _entry(plan: Plan, folder: Path, watched: Watched, problem: str, status: str) -> dict[str, Any]:

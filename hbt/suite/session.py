@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbt.suite import display
+from hbt.whole_files import new_file, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,9 +159,7 @@ class Session:
         self._once(f"record {key}", f"record {name!r} is written twice by one cell: add a label")
         self._records[key] = line
         lines = (json.dumps(each, ensure_ascii=False) for each in self._records.values())
-        partial = self.out_dir / f"{RECORDS_FILE}.partial"
-        partial.write_text("".join(f"{each}\n" for each in lines), encoding="utf-8")
-        partial.replace(self.out_dir / RECORDS_FILE)
+        write_text(self.out_dir / RECORDS_FILE, "".join(f"{each}\n" for each in lines))
 
     def show(self, figure: Any, name: str, alt: str) -> None:
         """Save a figure as figures/NAME.png, display it with its alt text, and close it.
@@ -181,15 +180,14 @@ class Session:
         figure = figure if hasattr(figure, "savefig") else figure.figure
         figure = getattr(figure, "figure", figure)
         path = self.out_dir / "figures" / f"{name}.png"
-        partial = path.with_suffix(".partial")
-        figure.savefig(
-            partial,
-            format="png",
-            dpi=display.PIXELS_PER_INCH,
-            bbox_inches="tight",
-            metadata={"Software": None},  # the same figure gives the same bytes
-        )
-        partial.replace(path)
+        with new_file(path) as partial:
+            figure.savefig(
+                partial,
+                format="png",
+                dpi=display.PIXELS_PER_INCH,
+                bbox_inches="tight",
+                metadata={"Software": None},  # the same figure gives the same bytes
+            )
         _close(figure)
         self._figures[name] = alt
         display.show_image(path.read_bytes(), name, " ".join(alt.split()))

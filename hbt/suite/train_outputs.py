@@ -75,12 +75,12 @@ def write_evaluation(
     from hbt.evaluation import evaluate
     from hbt.retrieval import count
     from hbt.sources import write_run
-    from hbt.sources.lines import new_file
     from hbt.suite.bench.output import write_json
     from hbt.suite.evaluate import METRICS, TOP_K, Outcome, System, per_query_table
     from hbt.suite.evaluation_report import report_values
     from hbt.suite.mteb_results import mteb_result
     from hbt.suite.train_data import read_benchmark
+    from hbt.whole_files import new_file
 
     section = config.evaluation
     benchmark = read_benchmark(name, section.folder, "test", config.data.profile)

@@ -79,7 +79,7 @@ def draw(result: Mapping[str, Any], target: Path) -> None:
     """
     import matplotlib.pyplot as plt
 
-    from hbt.suite import plots
+    from hbt.suite import plots, results_page
 
     plots.set_style()
     figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -101,12 +101,4 @@ def draw(result: Mapping[str, Any], target: Path) -> None:
     axis.set_xticks(range(len(seeds)), seeds)
     axis.yaxis.set_major_formatter("{x:.0%}")
     axis.legend(title="share of seeds in the variance", fontsize=9)
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(partial, format="png", metadata={"Software": None})
-        partial.replace(target)
-    except OSError as error:
-        raise ValueError(f"{target}: cannot be written ({error.strerror})") from error
-    finally:
-        plt.close(figure)
+    results_page.draw(target, figure)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hbt.whole_files import write_text
+
 
 def best_of(repeats: int, work: Callable[[], object]) -> float:
     """Seconds of the fastest of some runs: what else the machine does can only add to a run."""
@@ -50,10 +52,4 @@ def write_json(result: Mapping[str, Any], target: Path) -> None:
     Raises:
         ValueError: the file cannot be written.
     """
-    partial = target.with_name(target.name + ".partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(target)
-    except OSError as error:
-        raise ValueError(f"{target}: cannot be written ({error.strerror})") from error
+    write_text(target, json.dumps(result, indent=1, allow_nan=False) + "\n")

@@ -45,7 +45,8 @@ def _check_data(options: argparse.Namespace) -> int:
 
 def _export_data(options: argparse.Namespace) -> int:
     from hbt import sources
-    from hbt.sources.lines import new_file, write_lines
+    from hbt.sources.lines import write_lines
+    from hbt.whole_files import new_file
 
     if options.out is None and options.format != "ids":
         raise ValueError(f"--format {options.format} writes a folder: name it with --out")

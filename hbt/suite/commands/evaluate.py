@@ -89,10 +89,10 @@ def chosen_benchmark(options: argparse.Namespace) -> Benchmark:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from hbt.sources.lines import new_file
     from hbt.suite.bench.output import write_json
     from hbt.suite.evaluate import evaluate_system, per_query_table
     from hbt.suite.evaluation_report import report_text, report_values
+    from hbt.whole_files import new_file
 
     system = _system(options)
     for target in (options.json, options.per_query):
