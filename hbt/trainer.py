@@ -6,7 +6,6 @@ plan, keeps the loss of every step, and writes checkpoints that hold what resumi
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -23,7 +21,8 @@ from transformers import TrainerCallback
 
 from hbt.row_gradients import RowGradient, gradient_by_rows
 from hbt.sampling import unpack
-from hbt.tokens import tokenise_columns
+from hbt.token_columns import tokenise_columns
+from hbt.tokens import features_of
 
 if TYPE_CHECKING:
     from hbt.corpus import ParallelItems
@@ -36,41 +35,34 @@ COMPLETE = "complete"  # written last into a checkpoint; without it the checkpoi
 class Examples(torch.utils.data.Dataset):
     """Every (item, query language, passage language) as an example, by its packed index.
 
-    The texts lie in `texts`, a datasets.Dataset with the columns query, passage and label (the
-    passage id), one row per language and item; row = language * n_items + item. Texts that an
-    item lacks are empty, and the plan never asks for them.
+    Texts are not copied; their token ids lie in memory or, for many texts, in files (see
+    `hbt.token_columns`). What an item lacks the plan never asks for.
 
     Args:
         model: whose tokenizer and prefixes apply.
         items: the training data.
+        progress: draw progress lines on stderr where there is much to tokenise.
     """
 
-    def __init__(self, model: SentenceTransformer, items: ParallelItems) -> None:
-        queries, passages = (
-            [[text or "" for text in side[language]] for language in items.languages]
-            for side in (items.queries, items.passages)
+    def __init__(
+        self, model: SentenceTransformer, items: ParallelItems, progress: bool = False
+    ) -> None:
+        self.n_languages, self.passage_id = len(items.languages), items.passage_id
+        self.queries, self.passages = (
+            tokenise_columns(model, {code: side[code] for code in items.languages}, role, progress)
+            for role, side in (("query", items.queries), ("passage", items.passages))
         )
-        self.texts = Dataset.from_dict(
-            {
-                "query": list(itertools.chain.from_iterable(queries)),
-                "passage": list(itertools.chain.from_iterable(passages)),
-                "label": np.tile(items.passage_id, len(items.languages)),
-            }
-        )
-        self.n_items, self.n_languages = len(items), len(items.languages)
-        self.queries = tokenise_columns(model, queries, "query")
-        self.passages = tokenise_columns(model, passages, "passage")
-        self.passage_id = torch.from_numpy(items.passage_id.astype(np.int64))
 
     def __getitems__(self, packed: Sequence[int]) -> dict[str, Tensor]:
         """A whole batch at once, as the trainer's collator would have made it from texts."""
         item, query_language, passage_language = unpack(np.asarray(packed), self.n_languages)
-        batch: dict[str, Tensor] = {"label": self.passage_id[item]}
+        label = torch.from_numpy(self.passage_id[item].astype(np.int64))
+        batch: dict[str, Tensor] = {"label": label}
         for column, tokens, language in (
             ("query", self.queries, query_language),
             ("passage", self.passages, passage_language),
         ):
-            features = tokens.features(language * self.n_items + item)
+            features = features_of(tokens, language, item)
             batch.update({f"{column}_{name}": value for name, value in features.items()})
         return batch
 
@@ -95,7 +87,7 @@ class PlanTrainer(SentenceTransformerTrainer):
         self.batches = batches
         self.losses: list[Tensor] = []
         self.by_rows: RowGradient | None = None
-        super().__init__(train_dataset=examples.texts, **arguments)
+        super().__init__(**arguments)
 
     def get_train_dataloader(self) -> DataLoader:
         """Batches as the plan gives them.

@@ -93,8 +93,8 @@ def finetune(
 
         model.load_state_dict(load(folder / MODEL).state_dict())
         return TrainingLog.read(folder)
-    name = name if progress and arguments.process_index == 0 else None
-    run = _Run(model, items, layout, settings, folder, arguments, name, callbacks)
+    line = name if progress else None
+    run = _Run(model, items, layout, settings, folder, arguments, line, callbacks)
     return run.go(identity)
 
 
@@ -176,13 +176,15 @@ class _Run:
 
         settings, arguments = self.settings, self.arguments
         rank, world = arguments.process_index, arguments.world_size
+        line = progress if self.first_process else None
         trainer = PlanTrainer(
             model=self.model,
             args=arguments,
-            examples=Examples(self.model, items),
+            # of all processes: any of them may be the one that tokenises
+            examples=Examples(self.model, items, progress=progress is not None),
             batches=PlanBatchSampler(self.plan, settings.steps, self.start, rank, world),
             loss=self._loss(gather=world > 1),
-            callbacks=[Progress(progress, self.start, settings, self._on_checkpoint), *callbacks],
+            callbacks=[Progress(line, self.start, settings, self._on_checkpoint), *callbacks],
         )
         trainer.remove_callback(PrinterCallback)
         return trainer

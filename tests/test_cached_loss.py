@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from tiny_texts import all_texts, tiny_items
+from tiny_texts import tiny_items, tiny_tokenizer
 
-from hbt.encoders import EncoderSettings, build, train_tokenizer
+from hbt.encoders import EncoderSettings, build
 from hbt.losses import CachedMaskedInfoNCELoss, MaskedInfoNCELoss, info_nce
 
 ITEMS = tiny_items(48)
@@ -20,10 +20,7 @@ LABELS = torch.arange(20) // 2  # every two rows share their passage
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformer:
     """In float64, so that what is left of a difference is no rounding."""
-    folder = tmp_path_factory.mktemp("tokenizer")
-    train_tokenizer(all_texts(), EncoderSettings(vocabulary_size=600)).save(
-        str(folder / "tokenizer.json")
-    )
+    folder = tiny_tokenizer(tmp_path_factory.mktemp("tokenizer"))
     settings = EncoderSettings(kind="mini-mlm", dimension=16, layers=1)
     return build(settings, folder, seed=0).double()
 
@@ -77,9 +74,7 @@ def test_no_more_than_a_mini_batch_is_embedded_at_a_time(model: SentenceTransfor
 
 def test_random_numbers_of_the_two_passes_agree(tmp_path: Path) -> None:
     """With dropout, the gradient is that of the embeddings that were compared."""
-    train_tokenizer(all_texts(), EncoderSettings(vocabulary_size=600)).save(
-        str(tmp_path / "tokenizer.json")
-    )
+    tiny_tokenizer(tmp_path)
     settings = EncoderSettings(kind="mini-mlm", dimension=16, layers=1, dropout=0.3)
     noisy = build(settings, tmp_path, seed=0).double()
     noisy.train()
@@ -134,9 +129,7 @@ def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
     ids = torch.zeros(3, dtype=torch.int64)
     with pytest.raises(ValueError, match="3 ids for 0 hard negatives"):
         info_nce(*columns[:2], ids, negative_id=ids)
-    train_tokenizer(all_texts(), EncoderSettings(vocabulary_size=600)).save(
-        str(tmp_path / "tokenizer.json")
-    )
+    tiny_tokenizer(tmp_path)
     static = build(EncoderSettings(), tmp_path, seed=0)
     with pytest.raises(ValueError, match="StaticEmbedding"):
         CachedMaskedInfoNCELoss(static)

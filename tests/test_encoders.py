@@ -10,9 +10,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 from tiny_texts import all_texts
 
-from hbt import tokens as tokens_module
 from hbt.encoders import KINDS, EncoderSettings, build, encode, load, save, train_tokenizer
-from hbt.tokens import tokenise, tokenise_columns
+from hbt.tokens import tokenise
 
 SIZES = {"dimension": 32, "layers": 1, "vocabulary_size": 600, "max_length": 40}
 
@@ -77,26 +76,6 @@ def test_tokens_equal_what_the_model_makes_of_texts(kind: str, tokenizer_folder:
     for name, values in features.items():
         assert torch.equal(values, theirs[name]), name
     assert set(theirs) - set(features) <= {"modality", "prompt_length"}
-
-
-def test_columns_are_tokenised_once(
-    tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = EncoderSettings(kind="mini-mlm", query_prefix="never before: ", **SIZES)
-    model = build(settings, tokenizer_folder, seed=0)
-    columns = [all_texts()[:20], all_texts()[200:230]]
-    expected = tokenise(model, [*columns[0], *columns[1]], "query")
-    first = tokenise_columns(model, columns, "query")
-    passages = tokenise_columns(model, columns, "passage")
-    monkeypatch.setattr(tokens_module, "tokenise", None)
-    again = tokenise_columns(build(settings, tokenizer_folder, seed=1), columns[::-1], "query")
-    rows = np.arange(50)
-    for found, order in ((first, rows), (again, (rows + 30) % 50)):
-        for name, values in expected.features(rows).items():
-            assert torch.equal(found.features(order)[name], values)
-    assert passages.lengths.sum() != first.lengths.sum()
-    with pytest.raises(TypeError):  # another text is not taken for one of these
-        tokenise_columns(model, [["new"]], "query")
 
 
 def test_equal_texts_are_encoded_once_and_order_is_kept(tokenizer_folder: Path) -> None:

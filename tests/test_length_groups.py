@@ -10,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_texts import all_texts, tiny_items
+from tiny_texts import all_texts, tiny_items, tiny_tokenizer
 
-from hbt.encoders import EncoderSettings, build, train_tokenizer
+from hbt.encoders import EncoderSettings, build
 from hbt.length_groups import cut_by_length, embed_by_length
 from hbt.losses import MaskedInfoNCELoss
 from hbt.tokens import tokenise
@@ -49,11 +49,7 @@ def test_no_other_cut_pads_less(lengths: list[int], groups: int) -> None:
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    train_tokenizer(all_texts(), EncoderSettings(vocabulary_size=600)).save(
-        str(folder / "tokenizer.json")
-    )
-    return folder
+    return tiny_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])

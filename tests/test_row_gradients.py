@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_texts import all_texts, tiny_items
+from tiny_texts import tiny_items, tiny_tokenizer
 
 from hbt import row_gradients
-from hbt.encoders import EncoderSettings, build, train_tokenizer
+from hbt.encoders import EncoderSettings, build
 from hbt.row_gradients import RowGradient, gradient_by_rows
 from hbt.sampling import PlanSettings
 from hbt.trainer import PlanTrainer
@@ -26,11 +26,7 @@ NEVER_CLIPPED = {"max_gradient_norm": 0.0}
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    train_tokenizer(all_texts(), EncoderSettings(vocabulary_size=600)).save(
-        str(folder / "tokenizer.json")
-    )
-    return folder
+    return tiny_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from tiny_texts import all_texts, tiny_items
+from tiny_texts import tiny_items, tiny_tokenizer
 
 from hbt.corpus import benchmark_from_items
-from hbt.encoders import EncoderSettings, build, encode, load, train_tokenizer
+from hbt.encoders import EncoderSettings, build, encode, load
 from hbt.evaluation import evaluate
 from hbt.retrieval import count
 from hbt.sampling import PlanSettings
@@ -34,11 +34,7 @@ TRAINING = TrainingSettings(
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    train_tokenizer(all_texts(), EncoderSettings(vocabulary_size=600)).save(
-        str(folder / "tokenizer.json")
-    )
-    return folder
+    return tiny_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 def new_model(tokenizer: Path) -> SentenceTransformer:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from tiny_texts import all_texts, tiny_items
+from tiny_texts import all_texts, tiny_items, tiny_tokenizer
 
-from hbt.encoders import EncoderSettings, build, encode, load, train_tokenizer
+from hbt.encoders import EncoderSettings, build, encode, load
 from hbt.sampling import CROSS_LINGUAL, MONOLINGUAL, ItemLayout, Plan, PlanSettings, pack
 from hbt.trainer import Examples, PlanTrainer
 from hbt.training import TrainingSettings, finetune
@@ -25,10 +25,7 @@ SETTINGS = TrainingSettings(plan=PLAN, steps=40, learning_rate=0.05, warm_up=0.2
 
 @pytest.fixture(scope="module")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    settings = EncoderSettings(vocabulary_size=600)
-    train_tokenizer(all_texts(), settings).save(str(folder / "tokenizer.json"))
-    return folder
+    return tiny_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 def new_model(tokenizer_folder: Path, kind: str = "static") -> SentenceTransformer:
@@ -44,13 +41,10 @@ def parameters(model: SentenceTransformer) -> np.ndarray:
 
 def test_the_fixture_can_show_something(tokenizer_folder: Path) -> None:
     examples = Examples(new_model(tokenizer_folder), ITEMS)
-    for tokens, texts in (
-        (examples.queries, examples.texts["query"]),
-        (examples.passages, examples.texts["passage"]),
-    ):
-        spans = zip(tokens.starts, tokens.starts + tokens.lengths, strict=True)
-        rows = {tuple(tokens.ids[start:end]) for start, end in spans}
-        assert len(rows) == len(set(texts)) > 900
+    for columns, side in ((examples.queries, ITEMS.queries), (examples.passages, ITEMS.passages)):
+        rows = {tuple(tokens[row]) for tokens in columns for row in range(len(ITEMS))}
+        texts = {text or "" for column in side.values() for text in column}
+        assert len(rows) == len(texts) > 900
 
 
 @pytest.mark.parametrize("kind", ["static", "mini-mlm"])

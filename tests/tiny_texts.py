@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 
@@ -75,3 +76,12 @@ def all_texts() -> list[str]:
     items = tiny_items()
     columns = [side[language] for side in (items.queries, items.passages) for language in WORDS]
     return [text for column in columns for text in column if text is not None]
+
+
+def tiny_tokenizer(folder: Path) -> Path:
+    """The folder, with a tokenizer in it that was trained on all the texts."""
+    from hbt.encoders import EncoderSettings, train_tokenizer
+
+    tokenizer = train_tokenizer(all_texts(), EncoderSettings(vocabulary_size=600))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder

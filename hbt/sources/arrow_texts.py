@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _BATCH = 1 << 16
+_READ = 1 << 13
 
 
 class ArrowTexts(Sequence):
@@ -57,7 +58,23 @@ class ArrowTexts(Sequence):
         return self._chunks[chunk][row - int(self._starts[chunk])].as_py()
 
     def __iter__(self) -> Iterator[str | None]:
-        return (self[index] for index in range(len(self)))
+        import pyarrow
+
+        for start in range(0, len(self), _READ):  # many at a time cost a tenth of one by one
+            rows = self.row_of[self.keys[start : start + _READ]]
+            yield from self.column.take(pyarrow.array(rows, mask=rows < 0)).to_pylist()
+
+    def distinct(self) -> tuple[ArrowTexts, np.ndarray]:
+        """The different texts in the column's order, and which of them each text is.
+
+        Texts of different rows are different ones; `hbt.tokens.distinct` asks for it.
+        """
+        rows = self.row_of[self.keys]
+        used = np.zeros(len(self.column) + 1, dtype=bool)
+        used[rows] = True  # the last one stands for a missing text
+        number = np.cumsum(used, dtype=np.int32) - 1
+        own_row = np.append(np.arange(len(self.column), dtype=np.int32), np.int32(-1))
+        return ArrowTexts(self.column, np.flatnonzero(used), own_row), number[rows]
 
 
 def write_column(rows: Iterable[tuple[int, str]], path: Path, shown: str) -> None:
