@@ -34,6 +34,10 @@ def test_joined_texts_behave_like_a_list(parts: list[list[str | None]], data: st
     assert len(joined) == len(whole)
     assert list(joined) == whole
     assert joined.presence().tolist() == [text is not None for text in whole]
+    different, number = joined.distinct()
+    assert [different[row] for row in number] == whole
+    assert number.dtype == np.int32
+    assert len(different) == sum(len({*part}) for part in parts)
     bound = st.none() | st.integers(-25, 25)
     cut = slice(data.draw(bound), data.draw(bound), data.draw(st.sampled_from([None, 1, 2, -1])))
     assert list(joined[cut]) == whole[cut]

@@ -25,6 +25,10 @@ class NoTexts(Sequence):
         """Bool array (n_texts,), all False."""
         return np.zeros(self._length, dtype=bool)
 
+    def distinct(self) -> tuple[NoTexts, np.ndarray]:
+        """The missing text, and its number for each place; `hbt.tokens.distinct` asks for it."""
+        return NoTexts(min(self._length, 1)), np.zeros(self._length, dtype=np.int32)
+
     @overload
     def __getitem__(self, index: int) -> None: ...
     @overload
@@ -60,6 +64,19 @@ class JoinedTexts(Sequence):
                 found.append(np.fromiter(there, dtype=bool, count=len(part)))
         return np.concatenate(found)
 
+    def distinct(self) -> tuple[JoinedTexts, np.ndarray]:
+        """The different texts of each column in turn, and which of them each text is, int32.
+
+        `hbt.tokens.distinct` asks for it; a column on disk answers without reading its texts.
+        """
+        different, numbers, n_different = [], [np.zeros(0, dtype=np.int32)], 0
+        for part in self.parts:
+            some, number = part.distinct() if hasattr(part, "distinct") else _distinct(part)
+            different.append(some)
+            numbers.append((number + n_different).astype(np.int32))
+            n_different += len(some)
+        return JoinedTexts(different), np.concatenate(numbers)
+
     @overload
     def __getitem__(self, index: int) -> str | None: ...
     @overload
@@ -85,6 +102,13 @@ class JoinedTexts(Sequence):
 
     def _start(self, number: int) -> int:
         return self._ends[number - 1] if number else 0
+
+
+def _distinct(texts: Sequence[str | None]) -> tuple[list[str | None], np.ndarray]:
+    number: dict[str | None, int] = {}
+    which = (number.setdefault(text, len(number)) for text in texts)
+    numbers = np.fromiter(which, dtype=np.int32, count=len(texts))
+    return list(number), numbers
 
 
 def join_items(name: str, parts: Sequence[ParallelItems]) -> ParallelItems:
