@@ -109,6 +109,43 @@ def mldr() -> dict[str, bytes]:
     }
 
 
+def miracl_training(language: str, n: int) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Train questions and a corpus: question i finds passage i, and question 0 also passage 1.
+
+    Each was shown passage n, which is not relevant; the last question has none that is. Passages
+    n and n + 1 are for no one.
+    """
+    name = f"miracl-v1.0-{language}"
+    topics = [(f"{language}{i}", f"{language} question {i}?") for i in range(n + 1)]
+    judged = [(f"{language}{i}", "Q0", f"{i}#0", 1) for i in range(n)]
+    judged += [(f"{language}0", "Q0", "1#0", 1)]
+    judged += [(f"{language}{i}", "Q0", f"{n}#0", 0) for i in range(n + 1)]
+    documents = [
+        {"docid": f"{i}#0", "title": f"Title {i}", "text": f"{language} passage {i}."}
+        for i in range(n + 2)
+    ]
+    return {
+        f"{name}/topics/topics.{name}-train.tsv": tsv(*topics),
+        f"{name}/qrels/qrels.{name}-train.tsv": tsv(*judged),
+    }, {f"miracl-corpus-v1.0-{language}/docs-0.jsonl.gz": jsonl_gz(documents)}
+
+
+def mldr_training(language: str, n: int) -> dict[str, bytes]:
+    """Train questions; the last two are about one document."""
+    records = [
+        {
+            "query_id": f"q-{language}-{i}",
+            "query": f"{language} question {i}?",
+            "positive_passages": [
+                {"docid": f"d{min(i, n - 2)}", "text": f"{language} document {min(i, n - 2)}"}
+            ],
+            "negative_passages": [{"docid": f"x{i}", "text": f"{language} other document {i}"}],
+        }
+        for i in range(n)
+    ]
+    return {f"mldr-v1.0-{language}/train.jsonl.gz": jsonl_gz(records)}
+
+
 def mmarco() -> dict[str, bytes]:
     """Three passages, two queries; German lacks the text of passage 2, which is nobody's."""
     files = {}

@@ -25,9 +25,9 @@ def test_miracl_keeps_ids_as_texts_and_reads_titles(tmp_path: Path) -> None:
     assert benchmark.query_ids == ["007"], "a query without a relevant passage is left out"
     assert benchmark.passage_ids == ["2#0", "2#1"]
     assert benchmark.relevant_passage.tolist() == [0]
-    with pytest.raises(CorpusError, match="has 482 dev queries, not 2"):
+    with pytest.raises(CorpusError, match="sw: dev queries: there are 2, published are 482"):
         miracl.miracl_task("sw", folder=tmp_path)
-    with pytest.raises(CorpusError, match="has 2 passages, MIRACL has 131,924"):
+    with pytest.raises(CorpusError, match="sw: passages: there are 2, published are 131,924"):
         list(miracl.miracl_passages("sw", tmp_path))
     with pytest.raises(CorpusError, match=r"has no miracl-corpus-v1\.0-yo/docs-0"):
         list(miracl.miracl_passages("yo", tmp_path))
@@ -44,10 +44,15 @@ def test_miracl_is_what_was_published(shared_data: Path) -> None:
         )
         assert queries.keys() == judgments.keys()
         assert all(max(grades.values()) == 1 for grades in judgments.values())
-        assert len(queries) == miracl._SIZES[language][2]
+        assert len(queries) == miracl._SIZES[language].dev
         judged += sum(map(len, judgments.values()))
     assert judged == 130_408
-    assert sum(size for size, _, _ in miracl._SIZES.values()) == 106_332_152
+    assert sum(sizes.passages for sizes in miracl._SIZES.values()) == 106_332_152
+    assert sum(sizes.dev for sizes in miracl._SIZES.values()) == 13_495
+    assert sum(sizes.train for sizes in miracl._SIZES.values()) == 40_203
+    assert sum(sizes.train for sizes in mldr._SIZES.values()) == 41_434
+    assert sum(sizes.documents for sizes in mldr._SIZES.values()) == 493_709
+    assert sum(sizes.test for sizes in mldr._SIZES.values()) == 3_800
     assert sum(size for size, _ in miracl._HARD_SIZES.values()) == 2_449_382
 
 
@@ -59,7 +64,7 @@ def test_hard_negatives_of_several_files_and_languages(tmp_path: Path) -> None:
     assert benchmark.passage_texts[:3] == ["A yo one", "yo two", "C yo three"]
     assert benchmark.query_ids == ["yo-0#0", "yo-1#0", "sw-0#0", "sw-1#0"]
     assert benchmark.relevant_passage.tolist() == [2, 1, 5, 4]
-    with pytest.raises(CorpusError, match="2 queries, not 119"):
+    with pytest.raises(CorpusError, match="yo: queries: there are 2, published are 119"):
         miracl.hard_negatives_task("yo", tmp_path)
     (tmp_path / "miracl-hard-negatives/yo-corpus/dev-00001-of-00002.parquet").unlink()
     with pytest.raises(CorpusError, match="no passage with the id 'yo-1#2'"):
@@ -73,9 +78,9 @@ def test_mldr_streams_documents_and_takes_judgments_from_the_records(tmp_path: P
     assert benchmark.passage_texts == ["पहला", "यह वह है"]
     assert benchmark.relevant_passage.tolist() == [1]
     assert list(mldr.mldr_task("hi", "dev", tmp_path, check_count=False).queries) == ["q-hi-9"]
-    with pytest.raises(CorpusError, match="has 1 queries, MLDR has 200"):
+    with pytest.raises(CorpusError, match="MLDR hi: test queries: there are 1, published are 200"):
         mldr.mldr_task("hi", folder=tmp_path)
-    with pytest.raises(CorpusError, match="has 2 documents, MLDR has 3,806"):
+    with pytest.raises(CorpusError, match="MLDR hi: documents: there are 2, published are 3,806"):
         list(mldr.mldr_passages("hi", tmp_path))
     for language, split in (("xx", "dev"), ("hi", "train")):
         with pytest.raises(CorpusError, match="MLDR"):

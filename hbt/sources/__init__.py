@@ -14,6 +14,7 @@ from hbt.sources.catalogue import CARDS, DataCard, fetch
 from hbt.sources.embeddings import read_embeddings
 from hbt.sources.hub_errors import DownloadError
 from hbt.sources.hub_pairs import read_hub_pairs
+from hbt.sources.joined import join_items
 from hbt.sources.lareqa import (
     MLQA_R,
     XQUAD_R,
@@ -33,7 +34,8 @@ from hbt.sources.miracl import (
 )
 from hbt.sources.mkqa import read_mkqa
 from hbt.sources.mldr import mldr_task, read_mldr
-from hbt.sources.mmarco import mmarco_items, mmarco_negatives, mmarco_passages
+from hbt.sources.mmarco import mmarco_items, mmarco_passages
+from hbt.sources.monolingual_items import miracl_items, mldr_items
 from hbt.sources.ntrex import (
     NTREX_CODES,
     ntrex_language_names,
@@ -65,15 +67,17 @@ __all__ = [
     "check_overlap",
     "fetch",
     "id_lines",
+    "join_items",
     "lareqa_benchmark",
     "load_benchmark",
+    "miracl_items",
     "miracl_passages",
     "miracl_queries",
     "miracl_task",
+    "mldr_items",
     "mldr_task",
     "mlqa_r_items",
     "mmarco_items",
-    "mmarco_negatives",
     "mmarco_passages",
     "ntrex_benchmark",
     "ntrex_items",

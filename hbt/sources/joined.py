@@ -111,22 +111,25 @@ def _distinct(texts: Sequence[str | None]) -> tuple[list[str | None], np.ndarray
     return list(number), numbers
 
 
-def join_items(name: str, parts: Sequence[ParallelItems]) -> ParallelItems:
+def join_items(
+    name: str, parts: Sequence[ParallelItems], order: Sequence[str] | None = None
+) -> ParallelItems:
     """The items of several training sets, in their order.
 
-    Languages come in the order in which the sets first name them. Sources of the same name become
-    one source. Passage ids are shifted so that no two sets share one.
+    Sources of the same name become one source. Passage ids are shifted so that no two sets share
+    one.
 
     Args:
         name: name of the whole.
         parts: at least one set.
+        order: all their languages. Default: the order in which the sets first name them.
 
     Raises:
         CorpusError: there is no set.
     """
     if not parts:
         raise CorpusError(f"{name}: there are no training data to join")
-    languages = tuple(dict.fromkeys(code for part in parts for code in part.languages))
+    languages = tuple(order or dict.fromkeys(code for part in parts for code in part.languages))
     sources = tuple(dict.fromkeys(each for part in parts for each in part.source_names))
     passage_ids, first_free = [], 0
     for part in parts:

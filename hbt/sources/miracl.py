@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from hbt.corpus import Benchmark, CorpusError
 from hbt.sources.files import member
@@ -20,29 +21,45 @@ from hbt.sources.origins import (
     MIRACL_ORIGIN,
 )
 from hbt.sources.rows import read_parquet, read_tsv
-from hbt.sources.streamed import StreamedTask, collect_judgments, load_benchmark, read_judgments
+from hbt.sources.streamed import (
+    StreamedTask,
+    check_number,
+    collect_judgments,
+    collect_queries,
+    counted,
+    load_benchmark,
+    read_judgments,
+)
 
-# Passages, files of the corpus, queries of dev: the README of project-miracl/miracl (the paper's
-# Table 11 has ar as 2,869 and en and es the wrong way round).
+
+class _Sizes(NamedTuple):
+    passages: int
+    files: int  # of the corpus
+    train: int  # queries, 0 for no such split
+    dev: int
+
+
+# The README of project-miracl/miracl (the paper's Table 11 has ar as 2,869 dev queries, and en and
+# es the wrong way round).
 _SIZES = {
-    "ar": (2_061_414, 5, 2_896),
-    "bn": (297_265, 1, 411),
-    "de": (15_866_222, 32, 305),
-    "en": (32_893_221, 66, 799),
-    "es": (10_373_953, 21, 648),
-    "fa": (2_207_172, 5, 632),
-    "fi": (1_883_509, 4, 1_271),
-    "fr": (14_636_953, 30, 343),
-    "hi": (506_264, 2, 350),
-    "id": (1_446_315, 3, 960),
-    "ja": (6_953_614, 14, 860),
-    "ko": (1_486_752, 3, 213),
-    "ru": (9_543_918, 20, 1_252),
-    "sw": (131_924, 1, 482),
-    "te": (518_079, 2, 828),
-    "th": (542_166, 2, 733),
-    "yo": (49_043, 1, 119),
-    "zh": (4_934_368, 10, 393),
+    "ar": _Sizes(2_061_414, 5, 3_495, 2_896),
+    "bn": _Sizes(297_265, 1, 1_631, 411),
+    "de": _Sizes(15_866_222, 32, 0, 305),
+    "en": _Sizes(32_893_221, 66, 2_863, 799),
+    "es": _Sizes(10_373_953, 21, 2_162, 648),
+    "fa": _Sizes(2_207_172, 5, 2_107, 632),
+    "fi": _Sizes(1_883_509, 4, 2_897, 1_271),
+    "fr": _Sizes(14_636_953, 30, 1_143, 343),
+    "hi": _Sizes(506_264, 2, 1_169, 350),
+    "id": _Sizes(1_446_315, 3, 4_071, 960),
+    "ja": _Sizes(6_953_614, 14, 3_477, 860),
+    "ko": _Sizes(1_486_752, 3, 868, 213),
+    "ru": _Sizes(9_543_918, 20, 4_683, 1_252),
+    "sw": _Sizes(131_924, 1, 1_901, 482),
+    "te": _Sizes(518_079, 2, 3_452, 828),
+    "th": _Sizes(542_166, 2, 2_972, 733),
+    "yo": _Sizes(49_043, 1, 0, 119),
+    "zh": _Sizes(4_934_368, 10, 1_312, 393),
 }
 # Passages and queries of the hard negatives, as mteb counts them.
 _HARD_SIZES = {
@@ -66,8 +83,8 @@ _HARD_SIZES = {
     "zh": (81_309, 393),
 }
 MIRACL_LANGUAGES = tuple(_SIZES)
-DEV_ONLY = ("de", "yo")
-"""The languages without a training split."""
+MIRACL_TRAIN_LANGUAGES = tuple(code for code, sizes in _SIZES.items() if sizes.train)
+"""All but de and yo, which have a dev split only."""
 
 
 def miracl_topic_paths(language: str, split: str = "dev") -> list[str]:
@@ -80,7 +97,7 @@ def miracl_topic_paths(language: str, split: str = "dev") -> list[str]:
 def miracl_corpus_paths(language: str) -> list[str]:
     """Paths of the files with the passages of a language."""
     _check(language)
-    n_files = _SIZES[language][1]
+    n_files = _SIZES[language].files
     return [f"miracl-corpus-v1.0-{language}/docs-{i}.jsonl.gz" for i in range(n_files)]
 
 
@@ -98,11 +115,7 @@ def miracl_queries(
         CorpusError: an unknown language or split, or a file is missing or broken.
     """
     topics, qrels = locate(MIRACL_ORIGIN, miracl_topic_paths(language, split), folder)
-    queries: dict[str, str] = {}
-    for query, text in read_tsv(topics, 2):
-        if query in queries:
-            raise CorpusError(f"{topics}: query {query!r} comes a second time")
-        queries[query] = text
+    queries = collect_queries((str(topics), *row) for row in read_tsv(topics, 2))
     return queries, read_judgments(qrels)
 
 
@@ -120,16 +133,9 @@ def miracl_passages(
         CorpusError: an unknown language, a missing or broken file, or another number of passages.
     """
     files = locate(MIRACL_CORPUS_ORIGIN, miracl_corpus_paths(language), folder)
-    found = 0
-    for path in files:
-        for place, record in json_lines(path):
-            title = member(record, "title", str, place)
-            text = member(record, "text", str, place)
-            yield member(record, "docid", str, place), f"{title} {text}".strip()
-            found += 1
-    if check_count and found != _SIZES[language][0]:
-        n_passages = _SIZES[language][0]
-        raise CorpusError(f"{files[0].parent} has {found:,} passages, MIRACL has {n_passages:,}")
+    passages = (_passage(*row) for path in files for row in json_lines(path))
+    published = _SIZES[language].passages if check_count else None
+    return counted(passages, published, f"MIRACL {language}: passages")
 
 
 def miracl_task(
@@ -145,16 +151,15 @@ def miracl_task(
         language: one of `MIRACL_LANGUAGES`.
         split: "dev" or "train".
         folder: as for `hbt.sources.hub.locate`.
-        check_count: compare the numbers of dev queries and passages with the published ones.
+        check_count: compare the numbers of queries and passages with the published ones.
 
     Raises:
         CorpusError: as `miracl_queries`, or another number of queries.
     """
     queries, judgments = miracl_queries(language, split, folder)
-    if check_count and split == "dev" and len(queries) != _SIZES[language][2]:
-        raise CorpusError(
-            f"MIRACL {language} has {_SIZES[language][2]} dev queries, not {len(queries)}"
-        )
+    if check_count:
+        published = getattr(_SIZES[language], split)
+        check_number(len(queries), published, f"MIRACL {language}: {split} queries")
     passages = partial(miracl_passages, language, folder, check_count=check_count)
     return StreamedTask(f"MIRACL {language} {split}", language, queries, judgments, passages)
 
@@ -184,21 +189,21 @@ def hard_negatives_task(
         return locate(origin, [path for path in paths if path.endswith(".parquet")], folder)
 
     def passages() -> Iterator[tuple[str, str]]:
-        found = 0
-        for path in files("corpus"):
-            for passage, text, title in read_parquet(path, ("_id", "text"), ("title",)):
-                yield str(passage), f"{title or ''} {text}".strip()
-                found += 1
-        if check_count and found != _HARD_SIZES[language][0]:
-            raise CorpusError(f"{name}: {found:,} passages, not {_HARD_SIZES[language][0]:,}")
+        rows = (
+            (str(passage), f"{title or ''} {text}".strip())
+            for path in files("corpus")
+            for passage, text, title in read_parquet(path, ("_id", "text"), ("title",))
+        )
+        published = _HARD_SIZES[language][0] if check_count else None
+        return counted(rows, published, f"{name}: passages")
 
     queries = {
         str(query): text
         for path in files("queries")
         for query, text in read_parquet(path, ("_id", "text"))
     }
-    if check_count and len(queries) != _HARD_SIZES[language][1]:
-        raise CorpusError(f"{name}: {len(queries):,} queries, not {_HARD_SIZES[language][1]:,}")
+    if check_count:
+        check_number(len(queries), _HARD_SIZES[language][1], f"{name}: queries")
     rows = (
         (str(path), str(query), str(passage), grade)
         for path in files("qrels")
@@ -233,8 +238,13 @@ def read_miracl(
     return load_benchmark(tasks, f"MIRACL {split}")
 
 
+def _passage(place: str, record: Any) -> tuple[str, str]:
+    title, text = (member(record, key, str, place) for key in ("title", "text"))
+    return member(record, "docid", str, place), f"{title} {text}".strip()
+
+
 def _check(language: str, split: str = "dev") -> None:
     if language not in _SIZES:
         raise CorpusError(f"MIRACL has no language {language!r}, only {MIRACL_LANGUAGES}")
-    if split not in ("dev", "train") or (split == "train" and language in DEV_ONLY):
+    if split not in ("dev", "train") or not getattr(_SIZES[language], split):
         raise CorpusError(f"MIRACL {language} has no split {split!r}")

@@ -67,6 +67,51 @@ def collect_judgments(
     return judgments
 
 
+def collect_queries(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """Query id -> text, of rows (place to name in an error, query, text).
+
+    Raises:
+        CorpusError: a query comes twice.
+    """
+    queries: dict[str, str] = {}
+    for place, query, text in rows:
+        if query in queries:
+            raise CorpusError(f"{place}: query {query!r} comes a second time")
+        queries[query] = text
+    return queries
+
+
+def check_number(found: int, published: int, what: str) -> None:
+    """Compare a number with the published one.
+
+    Args:
+        found: what was counted.
+        published: what it should be.
+        what: names the data and what was counted, as "MIRACL sw: dev queries".
+
+    Raises:
+        CorpusError: they differ.
+    """
+    if found != published:
+        raise CorpusError(f"{what}: there are {found:,}, published are {published:,}")
+
+
+def counted(
+    passages: Iterable[tuple[str, str]], published: int | None, what: str
+) -> Iterator[tuple[str, str]]:
+    """The same stream, its length compared with the published one at the end; None for none.
+
+    Raises:
+        CorpusError: as `check_number`.
+    """
+    found = 0
+    for passage in passages:
+        yield passage
+        found += 1
+    if published is not None:
+        check_number(found, published, what)
+
+
 def load_benchmark(tasks: Sequence[StreamedTask], name: str) -> Benchmark:
     """All passages of the tasks in memory, as a benchmark.
 

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hbt.corpus import CorpusError, ParallelItems
+from hbt.sources.hub import locate
+from hbt.sources.joined import join_items
+from hbt.sources.lareqa import MLQA_R
+from hbt.sources.miracl import MIRACL_TRAIN_LANGUAGES
+from hbt.sources.mldr import MLDR_LANGUAGES
+from hbt.sources.mmarco import MMARCO_LANGUAGES, PAPER_LANGUAGES, mmarco_items
+from hbt.sources.monolingual_items import miracl_items, mldr_items
+from hbt.sources.origins import MLQA_R_ORIGIN
+from hbt.sources.parallel_folder import read_parallel_folder, restrict_items
+from hbt.sources.training_items import mlqa_r_items
 
-TRAINING_DATA = ("mlqa-r", "mmarco", "parallel:FOLDER")
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A training set that has a name.
+
+    Attributes:
+        read: from languages and the folder around the data (None for the cache or a download).
+        languages: that it has.
+        usual: those that are taken when none are named.
+    """
+
+    read: Callable[[Sequence[str], str | Path | None], ParallelItems]
+    languages: tuple[str, ...]
+    usual: tuple[str, ...]
+
+
+def _mlqa_r(languages: Sequence[str], data_dir: str | Path | None) -> ParallelItems:
+    if data_dir is None:
+        data_dir = locate(MLQA_R_ORIGIN, [f"{code}.json" for code in MLQA_R.counts])[0].parent
+    return mlqa_r_items(data_dir, languages)
+
+
+TRAINING_SETS = {
+    "mlqa-r": TrainingSet(_mlqa_r, tuple(MLQA_R.counts), tuple(MLQA_R.counts)),
+    "mmarco": TrainingSet(mmarco_items, MMARCO_LANGUAGES, PAPER_LANGUAGES),
+    "miracl": TrainingSet(miracl_items, MIRACL_TRAIN_LANGUAGES, MIRACL_TRAIN_LANGUAGES),
+    "mldr": TrainingSet(mldr_items, MLDR_LANGUAGES, MLDR_LANGUAGES),
+}
+FOLDER = "parallel"
+TRAINING_DATA = (*TRAINING_SETS, f"{FOLDER}:FOLDER")
+_NAMES = "|".join(map(re.escape, TRAINING_SETS))
+_BETWEEN = re.compile(rf"\+(?=(?:{_NAMES})(?:\+|$)|{FOLDER}:)")  # a folder's name may have a plus
 
 
 def training_items(
@@ -15,38 +59,56 @@ def training_items(
     data_dir: str | Path | None = None,
     languages: Sequence[str] | None = None,
 ) -> ParallelItems:
-    """The items of a training set.
+    """The items of a training set, or of several with a plus between their names.
+
+    Each set is a source of its own in the items: the plan draws a source for each batch, and takes
+    cross-lingual batches from those that have items in two or more languages.
 
     Args:
         name: "mlqa-r" (small; paragraphs that overlap XQuAD-R are left out), "mmarco" (natively
-            parallel, large) or "parallel:FOLDER" (one's own translations, see
-            `hbt.sources.parallel_folder`).
-        data_dir: folder around the data of "mlqa-r" and "mmarco"; None for the cache or a
-            download.
-        languages: codes to keep, in this order. Default: all of "mlqa-r" and of a folder, the
-            paper's seven of "mmarco".
+            parallel, large), "miracl" and "mldr" (their train splits, within languages),
+            "parallel:FOLDER" (one's own translations, see `hbt.sources.parallel_folder`), or
+            several, as "mmarco+miracl".
+        data_dir: folder around the data; None for the cache or a download.
+        languages: codes to keep, in this order; of several sets each gives those that it has.
+            Default: all, and the paper's seven of "mmarco".
 
     Raises:
         DownloadError: data could not be downloaded.
-        CorpusError: an unknown name or language, or a broken file.
+        CorpusError: an unknown name or language, a set named twice or without any of the
+            languages, or a broken file.
     """
-    kind, _, folder = name.partition(":")
-    if name == "mlqa-r":
-        from hbt.sources.hub import locate
-        from hbt.sources.lareqa import MLQA_R
-        from hbt.sources.origins import MLQA_R_ORIGIN
-        from hbt.sources.training_items import mlqa_r_items
+    names = _BETWEEN.split(name)
+    for each in names:
+        kind, _, folder = each.partition(":")
+        if each not in TRAINING_SETS and not (kind == FOLDER and folder):
+            raise CorpusError(
+                f"training data {each!r} is none of {', '.join(TRAINING_DATA)}, nor several of "
+                "them with + between"
+            )
+        if names.count(each) > 1:
+            raise CorpusError(f"training data {name!r} names {each} twice")
+    sets = {each: _opened(each) for each in names}
+    offered = dict.fromkeys(code for each in sets.values() for code in each.languages)
+    for code in languages or ():
+        if code not in offered:
+            raise CorpusError(f"{name} has no language {code!r}, only {', '.join(offered)}")
+    parts = []
+    for each, found in sets.items():
+        some = [code for code in languages or found.usual if code in found.languages]
+        if not some:
+            raise CorpusError(f"{each} has none of the languages {', '.join(languages or ())}")
+        parts.append(partial(found.read, some, data_dir))
+    items = [read() for read in parts]  # when all that was asked for is known to be there
+    return items[0] if len(items) == 1 else join_items(name, items, languages)
 
-        if data_dir is None:
-            data_dir = locate(MLQA_R_ORIGIN, [f"{code}.json" for code in MLQA_R.counts])[0].parent
-        return mlqa_r_items(data_dir, languages)
-    if name == "mmarco":
-        from hbt.sources.mmarco import PAPER_LANGUAGES, mmarco_items
 
-        return mmarco_items(languages or PAPER_LANGUAGES, data_dir)
-    if kind == "parallel" and folder:
-        from hbt.sources.parallel_folder import read_parallel_folder, restrict_items
+def _opened(name: str) -> TrainingSet:
+    if name in TRAINING_SETS:
+        return TRAINING_SETS[name]
+    items = read_parallel_folder(name.partition(":")[2])
 
-        items = read_parallel_folder(folder)
-        return items if languages is None else restrict_items(items, languages)
-    raise CorpusError(f"training data {name!r} is none of {', '.join(TRAINING_DATA)}")
+    def read(languages: Sequence[str], data_dir: str | Path | None) -> ParallelItems:
+        return restrict_items(items, languages)
+
+    return TrainingSet(read, items.languages, items.languages)

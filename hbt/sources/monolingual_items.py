@@ -1,0 +1,117 @@
+"""MIRACL's and MLDR's train splits as training data: every item exists in one language.
+
+Only monolingual batches come from them. Both have train, dev and test apart: what is read here is
+train alone, by the files' names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from hbt.corpus import CorpusError, ParallelItems
+from hbt.sources.hub import locate
+from hbt.sources.joined import join_items
+from hbt.sources.miracl import (
+    MIRACL_TRAIN_LANGUAGES,
+    miracl_corpus_paths,
+    miracl_task,
+    miracl_topic_paths,
+)
+from hbt.sources.mldr import MLDR_LANGUAGES, check_mldr_count, mldr_paths, mldr_questions
+from hbt.sources.origins import MIRACL_CORPUS_ORIGIN, MIRACL_ORIGIN, MLDR_ORIGIN
+from hbt.sources.stored_pairs import stored_items
+from hbt.sources.streamed import StreamedTask
+
+_Row = TypeVar("_Row")
+_UNSEEN = 5.0  # seconds of work without a progress line
+
+
+def miracl_items(
+    languages: Sequence[str] = MIRACL_TRAIN_LANGUAGES,
+    folder: str | Path | None = None,
+    *,
+    check_count: bool = True,
+) -> ParallelItems:
+    """MIRACL's train questions, an item for each relevant passage.
+
+    The passages are picked out of the corpus of each language at the first call (all sixteen are
+    90 million passages; sw, bn, hi, te and th together 2 million) and kept below the cache.
+    Questions without a relevant passage are left out.
+
+    Args:
+        languages: codes of `MIRACL_TRAIN_LANGUAGES`.
+        folder: as for `hbt.sources.hub.locate`; it has `miracl` and `miracl-corpus`.
+        check_count: compare the numbers of queries and passages with the published ones.
+
+    Raises:
+        CorpusError: a language without a train split, a file is missing or broken, a relevant
+            passage is not in the corpus, or a count is another one.
+    """
+    parts = []
+    for language in languages:
+        topics = locate(MIRACL_ORIGIN, miracl_topic_paths(language, "train"), folder)
+        corpus = locate(MIRACL_CORPUS_ORIGIN, miracl_corpus_paths(language), folder)
+
+        def pairs(language: str = language) -> Iterator[tuple[str, str]]:
+            return _picked(miracl_task(language, "train", folder, check_count=check_count))
+
+        parts.append(stored_items("MIRACL", language, [*topics, *corpus], pairs))
+    return join_items("MIRACL", parts)
+
+
+def mldr_items(
+    languages: Sequence[str] = MLDR_LANGUAGES,
+    folder: str | Path | None = None,
+    *,
+    check_count: bool = True,
+) -> ParallelItems:
+    """MLDR's train questions, each with its document.
+
+    Args:
+        languages: codes of `MLDR_LANGUAGES`.
+        folder: as for `hbt.sources.hub.locate`.
+        check_count: compare the number of questions with the published one.
+
+    Raises:
+        CorpusError: an unknown language, a file is missing or broken, or a count is another one.
+    """
+    parts = []
+    for language in languages:
+        (path,) = locate(MLDR_ORIGIN, mldr_paths(language, "train")[1:], folder)
+
+        def pairs(language: str = language, path: Path = path) -> Iterator[tuple[str, str]]:
+            found = 0
+            for question in _shown(mldr_questions(path), f"MLDR {language} train", " questions"):
+                yield from ((question.text, text) for _, text in question.positive)
+                found += 1
+            if check_count:
+                check_mldr_count(language, "train", found)
+
+        parts.append(stored_items("MLDR", language, [path], pairs))
+    return join_items("MLDR", parts)
+
+
+def _picked(task: StreamedTask) -> Iterator[tuple[str, str]]:
+    """Question and passage of each positive judgment, in the order of the judgments."""
+    relevant = [
+        (query, passage)
+        for query, judged in task.judgments.items()
+        for passage, grade in judged.items()
+        if grade > 0
+    ]
+    wanted = {passage for _, passage in relevant}
+    stream = _shown(task.passages(), f"{task.name}: picking passages", " passages")
+    texts = {passage: text for passage, text in stream if passage in wanted}
+    for query, passage in relevant:
+        if passage not in texts:
+            raise CorpusError(f"{task.name}: passage {passage!r} of {query!r} is not in the corpus")
+        yield task.queries[query], texts[passage]
+
+
+def _shown(rows: Iterable[_Row], name: str, unit: str) -> Iterable[_Row]:
+    """The rows, with a progress line on stderr where they take long."""
+    return tqdm(rows, desc=name, unit=unit, unit_scale=True, delay=_UNSEEN)
