@@ -54,7 +54,7 @@ def test_nothing_held_out_and_too_much() -> None:
 
 def test_benchmarks_within_languages_are_read_by_name(tmp_path: Path) -> None:
     hub_files.write(tmp_path / "mldr", hub_files.mldr())
-    with pytest.raises(CorpusError, match="has 1 queries, MLDR has 200"):
+    with pytest.raises(CorpusError, match="there are 1, published are 200"):
         load_benchmark("mldr:hi", data_dir=tmp_path)
     with pytest.raises(CorpusError, match="'xx'"):
         load_benchmark("mldr:xx", data_dir=tmp_path)

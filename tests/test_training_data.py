@@ -127,5 +127,7 @@ def test_names_of_training_data(shared_data: Path) -> None:
     items = training_items("mlqa-r", shared_data, ["en", "de"])
     assert items.languages == ("en", "de")
     for name in ("squad", "parallel:", "mmarco:x"):
-        with pytest.raises(CorpusError, match="is none of mlqa-r, mmarco, miracl, mldr, parallel:FOLDER"):
+        with pytest.raises(
+            CorpusError, match="is none of mlqa-r, mmarco, miracl, mldr, parallel:FOLDER"
+        ):
             training_items(name)
