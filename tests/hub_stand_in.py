@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = {
                 "id": repository,
                 "sha": revision,
-                "siblings": [{"rfilename": f} for f in files],
+                "siblings": [{"rfilename": path, "size": len(files[path])} for path in files],
             }
             return self._send(200, json.dumps(body).encode())
         prefix = "/".join(rest[2:])

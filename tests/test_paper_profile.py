@@ -22,7 +22,7 @@ from hbt.suite.experiment import load_model, model_folder, run
 from hbt.suite.paper_profile import ENCODER_VARIABLE, announcement, chosen_encoder, training_data
 from hbt.suite.profiles import Profile, profile_settings
 from hbt.suite.recipe import pretraining_stage
-from hbt.suite.requirements import NotReadyError, find_missing
+from hbt.suite.requirements import NotReadyError, find_missing, require_paper
 from hbt.suite.session import begin
 from hbt.suite.worlds import load_world
 
@@ -64,8 +64,8 @@ def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def lacks(data_dir: Path | str, data: str = "real", notebook: str = NOTEBOOK) -> list[str]:
-    found = find_missing(notebook, data, str(data_dir), chosen_encoder())
+def lacks(data_dir: Path | str, data: str = "real") -> list[str]:
+    found = find_missing(data, str(data_dir), chosen_encoder(), NOTEBOOK)
     assert all(each.remedy for each in found)
     return [each.what for each in found]
 
@@ -149,7 +149,8 @@ def test_data_that_is_not_given_is_told(complete: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("notebook", ["01_data_preparation", "04_low_resource_scaling"])
 def test_two_notebooks_have_no_profile_paper(complete: Path, notebook: str) -> None:
-    assert lacks(complete, notebook=notebook) == ["it has no profile paper"]
+    with pytest.raises(NotReadyError, match="it has no profile paper"):
+        require_paper(notebook, "real", str(complete))
 
 
 def test_a_model_in_the_hubs_cache_needs_no_network(
@@ -167,13 +168,19 @@ def test_a_model_in_the_hubs_cache_needs_no_network(
 def test_a_model_that_the_hub_gives_is_not_missing(
     complete: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, ModelInfo
 
     asked = []
     monkeypatch.delenv(ENCODER_VARIABLE)
-    monkeypatch.setattr(HfApi, "model_info", lambda api, name, timeout: asked.append(name))
+
+    def answer(api: HfApi, name: str, timeout: float, files_metadata: bool) -> ModelInfo:
+        asked.append(name)
+        siblings = [{"rfilename": "model.safetensors", "size": 7}]
+        return ModelInfo(id=name, siblings=siblings)
+
+    monkeypatch.setattr(HfApi, "model_info", answer)
     assert lacks(complete) == []
-    assert asked == [XLM_R]
+    assert set(asked) == {XLM_R}
 
 
 def test_the_first_cell_lists_it_and_stops(
@@ -202,7 +209,8 @@ def test_the_first_cell_says_what_runs(
 ) -> None:
     out = str(tmp_path / "out")
     session = begin(NOTEBOOK, profile="paper", data="real", data_dir=str(complete), out_dir=out)
-    printed = capsys.readouterr().out
+    disk, _, printed = capsys.readouterr().out.partition("\n")
+    assert disk.startswith("0.0 GB of disk are needed (46 models: 0.0 GB in ")
     assert printed == announcement(session.settings) + "\n"
     owner = {line.split()[0]: line for line in printed.splitlines()}
     for name, of in (

@@ -42,7 +42,7 @@ MODELS = {
 
 def lareqa_file(language: str, questions: list[int]) -> bytes:
     """Paragraphs of two sentences, each with a question, in LAReQA's layout."""
-    pairs = [[row for row in questions if row // 2 == pair] for pair in range(4)]
+    pairs = [[row for row in questions if row // 2 == pair] for pair in range(128)]
     paragraphs = [_paragraph(language, rows) for rows in pairs if rows]
     return json.dumps({"data": [{"title": "T", "paragraphs": paragraphs}]}).encode()
 

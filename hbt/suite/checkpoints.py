@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,23 +77,47 @@ def version(name: str) -> str:
     return folder_digest(folder)[:20] if Path(name).is_dir() else folder.name
 
 
-def hub_fault(name: str) -> str:
-    """Why the hub would not give a model now, in some words; "" where it would."""
+def file_sizes(name: str) -> dict[str, int]:
+    """Path -> bytes of a checkpoint's files: those on this machine, else those of the hub.
+
+    Args:
+        name: as `full_name` gives it.
+
+    Raises:
+        ValueError: the hub would not give it now; the message says why in some words.
+    """
     from huggingface_hub import HfApi, constants
 
     from hbt.sources.hub_errors import DownloadError, explain
 
+    folder = local_folder(name)
+    if folder is not None:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
     offline = (os.environ.get("HF_HUB_OFFLINE"), os.environ.get("TRANSFORMERS_OFFLINE"))
     if constants.HF_HUB_OFFLINE or "1" in offline:
-        return "HF_HUB_OFFLINE is set"
+        raise ValueError("HF_HUB_OFFLINE is set")
+    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
-        HfApi(endpoint=os.environ.get("HF_ENDPOINT")).model_info(name, timeout=SECONDS)
+        found = api.model_info(name, timeout=SECONDS, files_metadata=True)
     except Exception as error:
         told = explain(error, "it")
         if not isinstance(told, DownloadError):
             raise
-        return str(told)
-    return ""
+        raise ValueError(str(told)) from error
+    return {each.rfilename: each.size or 0 for each in found.siblings or ()}
+
+
+def loaded_bytes(sizes: Mapping[str, int]) -> int:
+    """How much of a checkpoint is loaded: safetensors where there are any, else PyTorch's weights.
+
+    A repository may hold its weights several times over, for other frameworks as well.
+    """
+    for pattern in _WEIGHTS:
+        found = [size for path, size in sizes.items() if fnmatch(Path(path).name, pattern)]
+        if found:
+            return sum(found)
+    return 0
 
 
 def load_published(encoder: EncoderSettings) -> SentenceTransformer:

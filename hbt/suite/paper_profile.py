@@ -28,6 +28,7 @@ ENCODERS = ("xlm-r-base", "labse")
 ENCODER_VARIABLE = "HBT_PAPER_ENCODER"
 SMALL_STEPS = 300
 """On MLQA-R, a thousand items; the steps of the config are for mMARCO. It was not tuned."""
+RESULTS = "hbt results"
 _CONFIGS = {MODELS["labse"].hub_id: "paper-labse-hybrid"}
 _OTHER_CONFIG = "paper-xlm-r-hybrid"
 _SHOWN = (
@@ -94,6 +95,30 @@ def paper_experiment(encoder: str, data_dir: str) -> Experiment:
         pretraining=None,
         training=training,
     )
+
+
+def planned(profile: Profile, task: str) -> list[Experiment]:
+    """What a task of the profile trains.
+
+    Args:
+        profile: its settings.
+        task: `RESULTS`, or the name of a notebook of `hbt.suite.requirements.PAPER_NOTEBOOKS`.
+    """
+
+    def of_seeds(sampling: str, **changes: object) -> list[Experiment]:
+        return [profile.system(sampling, seed, **changes) for seed in profile.seeds]
+
+    steps = profile.base.training.steps
+    curve = [each for alpha in profile.alphas for each in of_seeds("hybrid", alpha=alpha)]
+    longer = of_seeds("hybrid", steps=2 * steps)
+    baselines = of_seeds("X-X-mono") + of_seeds("X-Y")
+    halves = [each.replace(steps=steps // 2) for each in baselines]  # about: as hybrid had of each
+    return {
+        RESULTS: [*baselines, *of_seeds("hybrid"), *of_seeds("X-X"), *longer, *curve],
+        "02_baseline_training": baselines,
+        "03_hybrid_batching": [*curve, *halves, *longer, *of_seeds("X-Y", steps=2 * steps)],
+        "05_bias_analysis": [*baselines, *of_seeds("hybrid")],
+    }[task]
 
 
 def whose(profile: Profile) -> list[tuple[str, str, str]]:

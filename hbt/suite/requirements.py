@@ -1,13 +1,19 @@
 """What the profile `paper` needs, and what of it is missing: found before anything heavy starts.
 
 A notebook that cannot run says so in its first cell, in a list with a remedy for each point, and
-stops there. That is no failure of the notebook: the strict runner calls it "not run".
+stops there. That is no failure of the notebook: the strict runner calls it "not run". `hbt results`
+says the same in one sentence.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hbt.suite.disk_space import Room
 
 PAPER_NOTEBOOKS = ("02_baseline_training", "03_hybrid_batching", "05_bias_analysis")
 SETS = ("xquad-r", "mlqa-r")
@@ -28,10 +34,10 @@ class Missing:
 
 
 class NotReadyError(Exception):
-    """A notebook does not run at this profile, here; the message is one sentence with the reasons.
+    """Something does not run at this profile, here; the message is one sentence with the reasons.
 
     Attributes:
-        missing: what the notebook lacks.
+        missing: what it lacks.
     """
 
     def __init__(self, missing: list[Missing]) -> None:
@@ -44,7 +50,7 @@ class NotReadyError(Exception):
 
 
 def require_paper(notebook: str, data: str, data_dir: str) -> None:
-    """Stop where the profile `paper` cannot run; print what is missing, and how to get it.
+    """Stop a notebook where the profile `paper` cannot run; print what is missing, and a remedy.
 
     A model that is not on this machine yet is downloaded.
 
@@ -56,39 +62,63 @@ def require_paper(notebook: str, data: str, data_dir: str) -> None:
     Raises:
         NotReadyError: something is missing; nothing was written.
     """
+    try:
+        if notebook not in PAPER_NOTEBOOKS:
+            numbers = ", ".join(name[:2] for name in PAPER_NOTEBOOKS)
+            remedy = f"take {OTHERS}; paper is for {numbers}"
+            raise NotReadyError([Missing("it has no profile paper", remedy)])
+        for line in prepare_paper(data, data_dir, notebook):
+            print(line)
+    except NotReadyError as error:
+        print(f"{notebook} does not run at the profile paper here. It needs:")
+        for each in error.missing:
+            print(f"- {each.what}: {each.remedy}")
+        print(f"Nothing was written. The profiles {OTHERS} run without all this.", flush=True)
+        raise
+
+
+def prepare_paper(data: str, data_dir: str, task: str) -> list[str]:
+    """See to it that all is there that the profile `paper` needs; a model is downloaded.
+
+    Returns how much disk will be filled, and how much is free, as a sentence for each file system.
+
+    Args:
+        data: "village" or "real".
+        data_dir: the folder of real text, or "".
+        task: a notebook's name, or `hbt.suite.paper_profile.RESULTS`.
+
+    Raises:
+        NotReadyError: something is missing; nothing was written.
+    """
     from hbt.suite import checkpoints
     from hbt.suite.paper_profile import chosen_encoder
 
     encoder = chosen_encoder()
-    missing = find_missing(notebook, data, data_dir, encoder)
+    missing = find_missing(data, data_dir, encoder, task)
     if not missing and checkpoints.local_folder(encoder) is None:
-        print(f"{encoder} is downloaded into the hub's cache", flush=True)
+        print(f"{encoder} is downloaded into the hub's cache", file=sys.stderr, flush=True)
         try:
             checkpoints.download(encoder)
         except ValueError as error:
-            missing = [Missing(str(error), "run the cell again when the cause is gone")]
+            missing = [Missing(str(error), "run it again when the cause is gone")]
     if missing:
-        print(f"{notebook} does not run at the profile paper here. It needs:")
-        for each in missing:
-            print(f"- {each.what}: {each.remedy}")
-        print(f"Nothing was written. The profiles {OTHERS} run without all this.", flush=True)
         raise NotReadyError(missing)
+    return [str(room) for room in _rooms(data_dir, task)]
 
 
-def find_missing(notebook: str, data: str, data_dir: str, encoder: str) -> list[Missing]:
-    """What a notebook lacks to run at the profile `paper`; empty when it can.
+def find_missing(data: str, data_dir: str, encoder: str, task: str) -> list[Missing]:
+    """What is lacking to run at the profile `paper`; empty when it can.
 
     Args:
-        notebook: its name.
         data: "village" or "real".
         data_dir: the folder of real text, or "".
         encoder: name on the hub, or folder.
+        task: as in `prepare_paper`.
     """
-    if notebook not in PAPER_NOTEBOOKS:
-        numbers = ", ".join(name[:2] for name in PAPER_NOTEBOOKS)
-        return [Missing("it has no profile paper", f"take {OTHERS}; paper is for {numbers}")]
-    found = (_no_device(), _no_model(encoder), *_no_data(data, data_dir))
-    return [each for each in found if each is not None]
+    device, *rest = (_no_device(), _no_model(encoder), *_no_data(data, data_dir))
+    if not any(rest):
+        rest = _no_room(data_dir, task)  # how much is needed is known when the rest is there
+    return [each for each in (device, *rest) if each is not None]
 
 
 def _no_device() -> Missing | None:
@@ -104,7 +134,7 @@ def _no_device() -> Missing | None:
 
 
 def _no_model(encoder: str) -> Missing | None:
-    from hbt.suite.checkpoints import hub_fault, is_hub_name, local_folder
+    from hbt.suite.checkpoints import file_sizes, is_hub_name, local_folder
     from hbt.suite.paper_profile import ENCODER_VARIABLE
 
     other = f"or name a folder that holds it in {ENCODER_VARIABLE}"
@@ -117,13 +147,14 @@ def _no_model(encoder: str) -> Missing | None:
             f"a model: {encoder!r} is no short name, no owner/name and no folder",
             f"set {ENCODER_VARIABLE} to one, or leave it empty",
         )
-    fault = hub_fault(encoder)
-    if not fault:
-        return None
-    return Missing(
-        f"the model {encoder}: it is not in the hub's cache, and {fault}",
-        f"run `hf download {encoder}` where there is a network, {other}",
-    )
+    try:
+        file_sizes(encoder)
+    except ValueError as fault:
+        return Missing(
+            f"the model {encoder}: it is not in the hub's cache, and {fault}",
+            f"run `hf download {encoder}` where there is a network, {other}",
+        )
+    return None
 
 
 def _no_data(data: str, data_dir: str) -> list[Missing | None]:
@@ -165,3 +196,21 @@ def _no_mmarco(data_dir: str) -> Missing | None:
         fetch = f"hbt data fetch mmarco --languages {languages} --out {data_dir}"
         return Missing(str(error), f"{fetch}, or take the folder mmarco away to train on MLQA-R")
     return None
+
+
+def _no_room(data_dir: str, task: str) -> list[Missing]:
+    remedy = "free some, or name another folder in HBT_CACHE_DIR (models) or HF_HOME (the encoder)"
+    return [
+        Missing(f"disk space: {room}", remedy)
+        for room in _rooms(data_dir, task)
+        if room.size > room.free
+    ]
+
+
+def _rooms(data_dir: str, task: str) -> list[Room]:
+    from hbt.suite.disk_space import needs, rooms
+    from hbt.suite.paper_profile import planned
+    from hbt.suite.profiles import profile_settings
+
+    profile = profile_settings("paper", "real", data_dir)
+    return rooms(needs(profile, planned(profile, task)))

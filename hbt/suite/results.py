@@ -11,27 +11,34 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hbt import comparisons
 from hbt.sampling import SAMPLINGS
 from hbt.significance import holm
-from hbt.suite import machine, results_page, tables
+from hbt.suite import checkpoints, machine, results_page, tables
+from hbt.suite.checkpoints import PATH
 from hbt.suite.experiment import Experiment, Result, bm25, run_all
 from hbt.suite.low_resource_results import (
     low_resource_changes,
     low_resource_scores,
     low_resource_table,
 )
+from hbt.suite.paper_profile import whose
 from hbt.suite.profiles import Profile
+from hbt.suite.recipe import is_published
 from hbt.suite.stages import plain
 from hbt.suite.worlds import load_world
+from hbt.whole_files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 METRICS = ("mAP", "R@1", "R@10", "nDCG@10", "MRR")
 TWICE = "hybrid, twice the steps"
+TABLES = ("bm25", "samplings", "differences", "alpha")
+LOW_RESOURCE = ("low_resource", "low_resource_changes")
+"""Of profiles that pre-train their encoder; the published one of `paper` has seen what it has."""
 
 
 def sampling_results(profile: Profile) -> dict[str, list[Result]]:
@@ -95,51 +102,78 @@ def bm25_table(profile: Profile) -> pd.DataFrame:
     return pd.concat(parts)
 
 
+def tables_of(profile: Profile) -> tuple[str, ...]:
+    """The names of the tables that a profile makes."""
+    return (*TABLES, *(LOW_RESOURCE if profile.low_resource_counts else ()))
+
+
 def write_results(profile: Profile, folder: Path, command: str) -> list[Path]:
     """Make all tables of a profile and write them; returns the files.
 
-    Beside the tables: their figures, README.md to read, and `run.json` with what made them.
+    Beside the tables: their figures, README.md to read, and `run.json` with what made them. Nothing
+    is written before all tables are there.
+
+    Raises:
+        ValueError: the folder holds a table that this profile does not make.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    names = tables_of(profile)
+    for name in (*TABLES, *LOW_RESOURCE):
+        if name not in names and (folder / f"{name}.csv").exists():
+            raise ValueError(
+                f"{folder} holds {name}.csv, which the profile {profile.name} does not make: name "
+                "another folder"
+            )
     parts: dict[str, pd.DataFrame] = {"bm25": bm25_table(profile)}
     parts |= sampling_tables(sampling_results(profile), profile.resamples)
     parts["alpha"] = alpha_table(profile)
-    parts["low_resource"] = low_resource_table(low_resource_scores(profile))
-    parts["low_resource_changes"] = low_resource_changes(profile)
-    files = [_write(folder / f"{name}.csv", _csv(table)) for name, table in parts.items()]
-    for name, figure in results_page.figures(parts).items():
+    if profile.low_resource_counts:
+        parts["low_resource"] = low_resource_table(low_resource_scores(profile))
+        parts["low_resource_changes"] = low_resource_changes(profile)
+    run = run_values(profile, command)
+    figures = results_page.figures(parts)
+    files = [write_text(folder / f"{name}.csv", _csv(parts[name])) for name in names]
+    for name, figure in figures.items():
         files.append(results_page.draw(folder / f"{name}.png", figure))
-    run = {
+    text = json.dumps(run, indent=1, ensure_ascii=False) + "\n"
+    files.append(write_text(folder / "README.md", results_page.page_of(folder, run)))
+    return [*files, write_text(folder / "run.json", text)]
+
+
+def run_values(profile: Profile, command: str) -> dict[str, Any]:
+    """What made the tables, as `run.json` holds it.
+
+    Of a published encoder also which version it is, and whose each setting is.
+    """
+    shown = dataclasses.replace(profile, base=_without_folders(profile.base))
+    values = {
         "command": command,
-        "profile": plain(dataclasses.replace(profile, base=_without_folder(profile.base))),
+        "profile": shown,
         "versions": machine.versions(),
         "digests": _digests(profile),
     }
-    text = json.dumps(run, indent=1, ensure_ascii=False) + "\n"
-    files.append(_write(folder / "README.md", results_page.page_of(folder, plain(run))))
-    return [*files, _write(folder / "run.json", text)]
+    if is_published(profile.base):
+        values["settings"] = whose(shown)
+    return plain(values)
 
 
-def _without_folder(base: Experiment) -> Experiment:
-    """The path of a user's data folder is nobody else's business."""
-    return base.replace(world=dataclasses.replace(base.world, data_dir=""))
+def _without_folders(base: Experiment) -> Experiment:
+    """The paths of a user's folders are nobody else's business."""
+    world, kind = dataclasses.replace(base.world, data_dir=""), base.encoder.kind
+    if Path(kind.removeprefix(PATH)).is_absolute():
+        kind = f"{PATH}FOLDER/{Path(kind).name}"
+    return base.replace(world=world, encoder=dataclasses.replace(base.encoder, kind=kind))
 
 
 def _digests(profile: Profile) -> dict[str, str]:
     world = load_world(profile.base.world)
-    return {
-        "training": world.training.digest(),
+    digests = {"training": world.training_digest, "test": world.benchmark("test").digest()}
+    if is_published(profile.base):
+        return digests | {"encoder": checkpoints.version(profile.base.encoder.kind[len(PATH) :])}
+    return digests | {
         "pretraining": world.pretraining.digest(),
-        "test": world.benchmark("test").digest(),
         "low-resource": world.benchmark("low-resource").digest(),
     }
 
 
 def _csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, float_format="%.5f")
-
-
-def _write(path: Path, text: str) -> Path:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    return partial.replace(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hbt.suite import plots, tables
+from hbt.whole_files import new_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,38 +18,42 @@ if TYPE_CHECKING:
 
 
 def figures(parts: dict[str, pd.DataFrame]) -> dict[str, Figure]:
-    """The main figures of a profile's tables: `samplings`, `alpha` and `low_resource`."""
+    """The main figures of a profile's tables: `samplings`, `alpha` and, if any, `low_resource`."""
     import pandas as pd
 
     plots.set_style()
     systems = pd.concat([parts["samplings"], parts["bm25"]])
     systems = systems[systems.metric.eq("mAP")]
     curve = parts["alpha"][parts["alpha"].metric.eq("mAP")]
-    counts = parts["low_resource"]
-    return {
+    drawn = {
         "samplings": plots.interval_plot(systems, group="system", value_label="mAP"),
         "alpha": plots.curve(
             curve, x="alpha", series="setting", x_label="alpha", value_label="mAP, hybrid"
         ),
-        "low_resource": plots.curve(
+    }
+    if "low_resource" in parts:
+        counts = parts["low_resource"]
+        drawn["low_resource"] = plots.curve(
             counts[counts.direction.ne("monolingual")],
             x="K",
             series="group",
             facet="direction",
             x_label="K, low-resource languages in pre-training",
             value_label="mAP, hybrid",
-        ),
-    }
+        )
+    return drawn
 
 
 def draw(path: Path, figure: Figure) -> Path:
     """Write a figure as PNG, whole or not at all, and close it."""
     import matplotlib.pyplot as plt
 
-    partial = path.with_name(f"{path.name}.partial")
-    figure.savefig(partial, format="png", metadata={"Software": None})
-    plt.close(figure)
-    return partial.replace(path)
+    try:
+        with new_file(path) as partial:
+            figure.savefig(partial, format="png", metadata={"Software": None})
+    finally:
+        plt.close(figure)
+    return path
 
 
 def page(parts: dict[str, pd.DataFrame], run: dict[str, Any]) -> str:
@@ -59,19 +64,14 @@ def page(parts: dict[str, pd.DataFrame], run: dict[str, Any]) -> str:
         run: what is written to `run.json`.
     """
     base = run["profile"]["base"]
-    world, kind = base["world"]["data"], base["encoder"]["kind"]
+    world, kind = base["world"]["data"], base["encoder"]["kind"].removeprefix("path:")
     seeds = len(run["profile"]["seeds"])
-    what = {
-        "village": "The village, an embedded world: real words in made-up sentences, synthetic.",
-        "real": "Real text: MLQA-R for fine-tuning, XQuAD-R as the test, NTREX for pre-training "
-        "and, with documents held out of it, for the low-resource languages.",
-    }[world]
     made_with = ", ".join(f"{name} {run['versions'][name]}" for name in ("python", "torch", "hbt"))
     curve = parts["alpha"][parts["alpha"].metric.isin(["mAP", tables.RANK_DISTANCE])]
     systems = [parts["samplings"], parts["bm25"]]
     sections = [
         f"# {world}, `{kind}`, profile {run['profile']['name']}",
-        what,
+        _what(base["world"]),
         f"Made by `{run['command']}` with {made_with}; {seeds} seeds. "
         "All metrics are in the CSV files, the settings in `run.json`.",
         "## The samplings",
@@ -86,19 +86,11 @@ def page(parts: dict[str, pd.DataFrame], run: dict[str, Any]) -> str:
         "Hybrid batches with another probability of a monolingual batch; 0 is X-Y, 1 is X-X-mono.",
         _wide([curve], "alpha"),
         _image("alpha", "mAP over alpha with intervals, a line for each setting"),
-        "## Low-resource languages in pre-training",
-        "Pre-trained on K low-resource languages beside the high-resource ones, in the same number "
-        "of steps; then fine-tuned by hybrid batches in the training languages. "
-        "mAP; intervals over seeds, each of which draws its own languages.",
-        _low_resource(parts["low_resource"]),
-        _image(
-            "low_resource",
-            "mAP over K with intervals, a panel for each direction, a line for each group",
-        ),
-        "What K changes on the same languages, questions and seeds, queries in the group and "
-        "passages in the high-resource languages:",
-        _changes(parts["low_resource_changes"]),
     ]
+    if "low_resource" in parts:
+        sections += _low_resource_sections(parts)
+    if "settings" in run:
+        sections += ["## The settings, and whose they are", _settings(run["settings"])]
     return "\n\n".join(sections) + "\n"
 
 
@@ -115,6 +107,43 @@ def samplings_of(folder: Path) -> str:
 
     parts = [pd.read_csv(folder / f"{name}.csv") for name in ("samplings", "bm25")]
     return _wide(parts, "system")
+
+
+def _what(world: dict[str, Any]) -> str:
+    """What was read, in a sentence."""
+    if world["data"] == "village":
+        return "The village, an embedded world: real words in made-up sentences, synthetic."
+    if training := world.get("training"):
+        name = {"mmarco": "mMARCO", "mlqa-r": "MLQA-R"}[training]
+        return (
+            f"Real text: {name} for fine-tuning, XQuAD-R as the test. The encoder is a published "
+            "one, the same for all seeds."
+        )
+    return (
+        "Real text: MLQA-R for fine-tuning, XQuAD-R as the test, NTREX for pre-training and, with "
+        "documents held out of it, for the low-resource languages."
+    )
+
+
+def _low_resource_sections(parts: dict[str, pd.DataFrame]) -> list[str]:
+    return [
+        "## Low-resource languages in pre-training",
+        "Pre-trained on K low-resource languages beside the high-resource ones, in the same number "
+        "of steps; then fine-tuned by hybrid batches in the training languages. "
+        "mAP; intervals over seeds, each of which draws its own languages.",
+        _low_resource(parts["low_resource"]),
+        _image(
+            "low_resource",
+            "mAP over K with intervals, a panel for each direction, a line for each group",
+        ),
+        "What K changes on the same languages, questions and seeds, queries in the group and "
+        "passages in the high-resource languages:",
+        _changes(parts["low_resource_changes"]),
+    ]
+
+
+def _settings(rows: Sequence[Sequence[str]]) -> str:
+    return _markdown(["setting", "value", "whose"], rows)
 
 
 def _over(table: pd.DataFrame) -> str:
