@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -149,29 +148,6 @@ class TileCounts:
     def of(self, here: slice) -> TileCounts:
         """The counts of the pairs `here`, in the same memory."""
         return TileCounts(self.higher[here], self.tied[here], self.earlier[here])
-
-
-class Threads:
-    """Threads that share the rows of a tile; with one, the calling thread does the work."""
-
-    def __init__(self, n_threads: int) -> None:
-        self.n_threads = n_threads
-        self._pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
-
-    def __enter__(self) -> Threads:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool:
-            self._pool.shutdown()
-
-    def share(self, work: Callable[[int, int], None], n_rows: int) -> None:
-        """Call `work(first, last)` for ranges that together are all rows."""
-        if self._pool is None:
-            work(0, n_rows)
-            return
-        cuts = np.linspace(0, n_rows, self.n_threads + 1).astype(int)
-        list(self._pool.map(work, cuts[:-1], cuts[1:]))
 
 
 def form_of(kernel: str, device: torch.device, comparisons: float) -> ModuleType:

@@ -2,7 +2,7 @@
 
 A query's scores in one language are a few kilobytes. They stay in the processor's innermost cache
 while the loop compares them with each of the query's relevant scores, eight or more at a time. The
-loops run without Python's lock, so that threads share the rows of a tile.
+loops run without Python's lock, so that threads count a tile each.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from hbt.counting import Layout, Threads, TileCounts, TilePairs
+from hbt.counting import Layout, TileCounts, TilePairs
 from hbt.counting_torch import top_k
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def compiled(**flags: object) -> Callable[[Callable], Callable]:
 
 
 def count_tile(
-    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, threads: Threads, counts: TileCounts
+    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, counts: TileCounts
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count one tile; as in `hbt.counting_numpy`."""
     tile, fast = scores.numpy(), k <= LANES
@@ -45,19 +45,13 @@ def count_tile(
     offsets = pairs.offsets(len(tile))
     given = (pairs.score, pairs.own, pairs.tie_place, layout.begin, layout.end, layout.tie_place)
     found = (counts.higher, counts.tied, counts.earlier, columns, values)
-
-    def share(first: int, last: int) -> None:
-        _count_rows(tile, first, last, offsets, *given, *found)
-
-    threads.share(share, len(tile))
+    _count_rows(tile, offsets, *given, *found)
     return (columns, values) if fast else top_k(scores, k, layout)
 
 
 @compiled()
 def _count_rows(
     scores,
-    first,
-    last,
     offsets,
     pair_score,
     pair_own,
@@ -73,34 +67,44 @@ def _count_rows(
 ):
     k = columns.shape[1]
     peaks, highest = np.empty(LANES, dtype=np.float32), np.empty(k, dtype=np.float32)
-    for row in range(first, last):
+    for row in range(len(scores)):
         line = scores[row]
         for language in range(len(begin)):
             part = line[begin[language] : end[language]]
             place = tie_place[begin[language] : end[language]]
             for pair in range(offsets[row], offsets[row + 1]):
-                above, equal, before = _compare(part, pair_score[pair], place, pair_place[pair])
-                higher[pair, language] += above
+                above, reached = _compare(part, pair_score[pair])
                 # the relevant passage itself is no tie
-                tied[pair, language] += equal - (pair_own[pair] == language)
-                earlier[pair, language] += before
+                equal = reached - above - (pair_own[pair] == language)
+                higher[pair, language] += above
+                if equal:
+                    tied[pair, language] += equal
+                    earlier[pair, language] += _earlier(
+                        part, pair_score[pair], place, pair_place[pair]
+                    )
         if k:  # now, while the row is in the cache
             _first_k(line, tie_place, peaks, highest, columns[row], values[row])
 
 
 @compiled()
-def _compare(part, score, place, own_place):
-    """Scores that are higher than one, equal to it, and equal in an earlier place."""
+def _compare(part, score):
+    """How many scores are higher than one, and how many reach it."""
     # 32 bits all along, as wide as a score: else half as many fit into a register
-    above, reached, before = np.int32(0), np.int32(0), np.int32(0)
+    above, reached = np.int32(0), np.int32(0)
     for column in range(len(part)):
         above = np.int32(above + np.int32(part[column] > score))
         reached = np.int32(reached + np.int32(part[column] >= score))
-    if reached > above:
-        for column in range(len(part)):
-            ahead = (part[column] == score) & (place[column] < own_place)
-            before = np.int32(before + np.int32(ahead))
-    return above, reached - above, before
+    return above, reached
+
+
+@compiled()
+def _earlier(part, score, place, own_place):
+    """How many scores are equal to one, in an earlier place."""
+    before = np.int32(0)
+    for column in range(len(part)):
+        ahead = (part[column] == score) & (place[column] < own_place)
+        before = np.int32(before + np.int32(ahead))
+    return before
 
 
 @compiled(fastmath={"nnan", "nsz"})  # a maximum becomes one instruction; no score is NaN

@@ -1,4 +1,4 @@
-"""The counting step in numpy: its comparisons are faster than torch's, and threads share them."""
+"""The counting step in numpy: its comparisons are faster than torch's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hbt.counting import WORD, Layout, Threads, TileCounts, TilePairs
+from hbt.counting import WORD, Layout, TileCounts, TilePairs
 from hbt.counting_torch import top_k
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _runs(layout: Layout) -> _Runs:
 
 
 def count_tile(
-    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, threads: Threads, counts: TileCounts
+    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, counts: TileCounts
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count one tile, and find the first k columns of each row.
 
@@ -56,7 +56,6 @@ def count_tile(
         pairs: the relevant passages.
         layout: what the columns are.
         k: how many columns to find, at most as many as have a passage.
-        threads: who shares the rows.
         counts: what is found for the pairs is added here.
 
     Returns:
@@ -65,23 +64,19 @@ def count_tile(
     tile, slots_of, runs = scores.numpy(), pairs.slot, _runs(layout)
     offsets = pairs.offsets(len(tile))
 
-    def share(first: int, last: int) -> None:
-        """Count for rows first to last, so many at a time as fit into the cache."""
-        most = int(np.diff(offsets[first : last + 1]).max(initial=1))
-        rows = max(1, COMPARISONS // (layout.width * most))
-        slots = min(most, max(1, COMPARISONS // (layout.width * rows)))
-        truth = np.empty(rows * slots * layout.width, dtype=bool)
-        for row in range(first, last, rows):
-            stop = min(row + rows, last)
-            here = np.arange(offsets[row], offsets[stop])
-            for slot in range(0, most, slots):
-                among = slots_of[here] - slot
-                chosen = here[(among >= 0) & (among < slots)]
-                if len(chosen):
-                    at = (pairs.row[chosen] - row, slots_of[chosen] - slot)
-                    _compare(tile[row:stop], pairs, chosen, at, layout, runs, truth, counts)
-
-    threads.share(share, len(tile))
+    most = int(np.diff(offsets).max(initial=1))
+    rows = max(1, COMPARISONS // (layout.width * most))  # so many as fit into the cache
+    slots = min(most, max(1, COMPARISONS // (layout.width * rows)))
+    truth = np.empty(rows * slots * layout.width, dtype=bool)
+    for row in range(0, len(tile), rows):
+        stop = min(row + rows, len(tile))
+        here = np.arange(offsets[row], offsets[stop])
+        for slot in range(0, most, slots):
+            among = slots_of[here] - slot
+            chosen = here[(among >= 0) & (among < slots)]
+            if len(chosen):
+                at = (pairs.row[chosen] - row, slots_of[chosen] - slot)
+                _compare(tile[row:stop], pairs, chosen, at, layout, runs, truth, counts)
     return top_k(scores, k, layout)
 
 

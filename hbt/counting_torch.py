@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hbt.counting import Layout, Threads, TileCounts, TilePairs
+from hbt.counting import Layout, TileCounts, TilePairs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def count_tile(
-    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, threads: Threads, counts: TileCounts
+    scores: Tensor, pairs: TilePairs, layout: Layout, k: int, counts: TileCounts
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count one tile on the device that has it; as in `hbt.counting_numpy`."""
     import torch

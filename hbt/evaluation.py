@@ -81,16 +81,17 @@ class Pools:
         query: int64 array (n_pools,), the query of each group.
         language: int64 array (n_pools,), language of the pool; n_languages for all of them.
         group: int64 array (n,), the (query, pool) of each relevant passage.
-        rank, higher, tied, grade: int64 arrays (n,), of each relevant passage in that pool.
+        rank, grade: int64 arrays (n,), of each relevant passage in that pool.
+        higher, tied: the same; None where nothing shares a precision.
     """
 
     query: np.ndarray
     language: np.ndarray
     group: np.ndarray
     rank: np.ndarray
-    higher: np.ndarray
-    tied: np.ndarray
     grade: np.ndarray
+    higher: np.ndarray | None
+    tied: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -146,14 +147,17 @@ def evaluate(
     shape = (len(benchmark.relevant_query), len(benchmark.languages))
     if counts.before.shape != shape or (counts.relevant_query != benchmark.relevant_query).any():
         raise ValueError(f"these counts {counts.before.shape} are not of {benchmark.name} {shape}")
-    pools = _pools(benchmark, counts)
+    pools = _pools(benchmark, counts, ties)
     values = {str(metric): metric.score(pools, ties) for metric in parsed}
     per_query, scores = _tables(benchmark, pools, values)
-    return Evaluation(per_query, scores, 1 + counts.before.sum(axis=1), ties)
+    return Evaluation(per_query, scores, pools.rank[shape[0] :].copy(), ties)
 
 
-def _pools(benchmark: Benchmark, counts: Counts) -> Pools:
-    """Every relevant passage in the pool of its language, and again in the pool of all."""
+def _pools(benchmark: Benchmark, counts: Counts, ties: str) -> Pools:
+    """Every relevant passage in the pool of its language, and again, after these, in that of all.
+
+    There are few possible pools, so that one array of all of them does what sorting would do.
+    """
     n_languages = len(benchmark.languages)
     pair = np.arange(len(counts.relevant_query))
     own = benchmark.passage_language[counts.relevant_passage]
@@ -161,7 +165,9 @@ def _pools(benchmark: Benchmark, counts: Counts) -> Pools:
     key = np.concatenate(
         [counts.relevant_query * width + own, counts.relevant_query * width + n_languages]
     )
-    pool, group = np.unique(key, return_inverse=True)
+    there = np.zeros(len(benchmark.query_language) * width, dtype=bool)
+    there[key] = True
+    pool = np.flatnonzero(there)
 
     def both(table: np.ndarray) -> np.ndarray:
         return np.concatenate([table[pair, own], table.sum(axis=1)])
@@ -169,11 +175,11 @@ def _pools(benchmark: Benchmark, counts: Counts) -> Pools:
     return Pools(
         query=pool // width,
         language=pool % width,
-        group=group,
+        group=(np.cumsum(there) - 1)[key],
         rank=1 + both(counts.before),
-        higher=both(counts.higher),
-        tied=both(counts.tied),
         grade=np.concatenate([counts.grade, counts.grade]),
+        higher=both(counts.higher) if ties == "sklearn" else None,
+        tied=both(counts.tied) if ties == "sklearn" else None,
     )
 
 
@@ -192,7 +198,7 @@ def _tables(
     setting = np.where(
         pools.language == n_languages, 2, np.where(pools.language == query_language, 0, 1)
     )
-    order = np.lexsort((pools.language, pools.query, setting))
+    order = np.argsort(setting.astype(np.int8), kind="stable")  # sorted by query and language
     query = pools.query[order]
     per_query = pd.DataFrame(
         {
@@ -206,10 +212,10 @@ def _tables(
         }
     )
     width = n_languages + 1
-    key, cell = np.unique(
-        (setting * width + query_language) * width + pools.language, return_inverse=True
-    )
+    cell = (setting * width + query_language) * width + pools.language
     n_queries = np.bincount(cell)
+    key = np.flatnonzero(n_queries)
+    n_queries = n_queries[key]
     scores = pd.DataFrame(
         {
             "setting": np.repeat(np.array(SETTINGS, dtype=object)[key // width**2], len(values)),
@@ -217,7 +223,8 @@ def _tables(
             "passage_language": np.repeat(names[key % width], len(values)),
             "metric": np.tile(np.array(list(values), dtype=object), len(key)),
             "value": np.stack(
-                [np.bincount(cell, weights=score) / n_queries for score in values.values()], axis=1
+                [np.bincount(cell, weights=score)[key] / n_queries for score in values.values()],
+                axis=1,
             ).ravel(),
             "n_queries": np.repeat(n_queries, len(values)),
         }

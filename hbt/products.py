@@ -25,14 +25,23 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-BLOCK_SCORES = 2**25
-"""Scores in one product: 128 MiB of float32 at most (one row at least)."""
+BLOCK_SCORES = 2**21
+"""Scores in one product on the CPU, about: 8 MiB of float32, and several threads have their own.
+
+Blocks of 160 queries by the pool of XQuAD-R are multiplied as fast as larger ones.
+"""
+
+DEVICE_SCORES = 2**25
+"""Scores in one product on another device, which wants large ones; also the most on the CPU."""
 
 BLOCK_ROWS = 512
 """Queries in one product where the pool is not too large for it."""
 
 LEAST_ROWS = 64
-"""A pool that leaves room for fewer queries in a product is cut into parts."""
+"""Queries in one product at least; a pool that leaves no room for them is cut into parts."""
+
+PART_ROWS = 128
+"""Queries in one product with a part of a pool: fewer are slower."""
 
 COPY_BYTES = 2**28
 """Up to this size the passages are copied into the order of the columns, padding included.
@@ -42,9 +51,12 @@ cut into parts of at most this size.
 """
 
 
-def block_rows(layout: Layout) -> int:
-    """Queries in one product: depends on the size of the pool alone."""
-    return max(1, min(BLOCK_ROWS, BLOCK_SCORES // layout.width))
+def block_rows(layout: Layout, device: torch.device) -> int:
+    """Queries in one product: depends on the size of the pool and the kind of device alone."""
+    fitting = (BLOCK_SCORES if device.type == "cpu" else DEVICE_SCORES) // layout.width
+    if fitting < BLOCK_ROWS:
+        fitting = fitting // 32 * 32  # whole vector registers
+    return min(BLOCK_ROWS, max(LEAST_ROWS, fitting))
 
 
 @dataclass(frozen=True)
@@ -71,11 +83,11 @@ class Pool:
             whole: the columns that all passages would have.
         """
         dimension, n_languages = self.passages.shape[1], len(whole.begin)
-        fits = block_rows(whole) >= min(LEAST_ROWS, BLOCK_ROWS)
+        fits = LEAST_ROWS * whole.width <= DEVICE_SCORES
         if fits and (self.passages.nbytes <= COPY_BYTES or not _languages_mix(whole)):
             return [np.arange(len(self.passages))]
         # room for the padding of each language and of the row
-        columns = BLOCK_SCORES // BLOCK_ROWS - 8 * n_languages - 16
+        columns = BLOCK_SCORES // PART_ROWS - 8 * n_languages - 16
         size = max(1, min(columns, COPY_BYTES // (4 * dimension)))
         order = np.argsort(self.copy_of, kind="stable")
         starts = np.flatnonzero(np.diff(self.copy_of[order], prepend=-1))  # of distinct passages
@@ -126,15 +138,16 @@ class Products:
             self.runs = [(0, layout.width, 0)]
         self.queries = queries
         self.passages = torch.from_numpy(passages).to(device)
-        self.block = torch.zeros((block_rows(layout), queries.shape[1]))
+        self.height = block_rows(layout, device)
 
     def __call__(self, rows: range, scores: Tensor) -> None:
         """Write the scores of at most one block of queries into the first rows of `scores`."""
         import torch
 
-        self.block[: len(rows)] = torch.from_numpy(self.queries[rows.start : rows.stop])
-        self.block[len(rows) :] = 0
-        block = self.block.to(self.passages.device)
+        block = torch.from_numpy(self.queries[rows.start : rows.stop])
+        if len(rows) < self.height:
+            block = torch.cat([block, block.new_zeros((self.height - len(rows), block.shape[1]))])
+        block = block.to(self.passages.device)
         for begin, end, start in self.runs:
             columns = scores[:, start : start + end - begin]
             torch.mm(block, self.passages[begin:end].T, out=columns)

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hbt.corpus import Benchmark
-from hbt.counting import Layout, Threads
+from hbt.counting import Layout
 from hbt.products import Pool, Products, checked, full_precision
 from hbt.sweep import Fill, Sweep
 
@@ -71,8 +72,8 @@ def count(
         query_embeddings: array (n_queries, dimension); used as float32.
         passage_embeddings: array (n_passages, dimension).
         top_k: length of the kept lists, at most n_passages.
-        tile: queries counted at a time; by default as many as one product has, at most 512 and
-            at most 128 MiB of scores. Memory and speed depend on it, no rank does.
+        tile: queries counted at a time by a thread; by default as many as one product has (see
+            `hbt.products.block_rows`). Memory and speed depend on it, no rank does.
         device: "cpu" (the default) or a torch device such as "cuda".
         kernel: how to count on the CPU: "numba", "numpy", or "auto" for numba where it is
             installed and there is enough to count. No rank depends on it.
@@ -98,12 +99,12 @@ def count(
         layout = whole if len(parts) == 1 else sweep.layout(rows)
         return layout, Products(queries, pool, rows, layout, sweep.device)
 
-    with full_precision(), Threads(torch.get_num_threads()) as threads:
+    with full_precision():
         if len(parts) > 1:
             for rows in parts:
                 sweep.gather(rows, *opened(rows))
         for rows in parts:
-            sweep.count(rows, *opened(rows), threads)
+            sweep.count(rows, *opened(rows))
     return _counts(sweep)
 
 
@@ -120,7 +121,7 @@ def count_from_scores(
     Args:
         benchmark: gives order, languages and relevance of queries and passages.
         scores: from a range of query rows to a finite array (len(range), n_passages), which is
-            compared as float32.
+            compared as float32. Called by one thread at a time, not always the same one.
         top_k: as in `count`.
         tile: as in `count`.
         kernel: as in `count`.
@@ -131,10 +132,11 @@ def count_from_scores(
     import torch
 
     sweep = Sweep.of(benchmark, top_k, tile, torch.device("cpu"), kernel)
-    layout = sweep.layout()
+    layout, one_at_a_time = sweep.layout(), Lock()
 
     def fill(rows: range, tile_scores: Tensor) -> None:
-        block = np.asarray(scores(rows), dtype=np.float32)
+        with one_at_a_time:
+            block = np.asarray(scores(rows), dtype=np.float32)
         if block.shape != (len(rows), len(layout.column)):
             raise ValueError(
                 f"{benchmark.name}: scores of {len(rows)} queries and {len(layout.column)} "
@@ -146,8 +148,7 @@ def count_from_scores(
             raise ValueError(f"{benchmark.name}: the scores of query {query!r} are not all finite")
         tile_scores.numpy()[: len(rows), layout.column] = block
 
-    with Threads(torch.get_num_threads()) as threads:
-        sweep.count(np.arange(len(layout.column)), layout, fill, threads)
+    sweep.count(np.arange(len(layout.column)), layout, fill)
     return _counts(sweep)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,7 +14,6 @@ import numpy as np
 from hbt.corpus import Benchmark
 from hbt.counting import (
     Layout,
-    Threads,
     TileCounts,
     TilePairs,
     form_of,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 Fill = Callable[[range, "Tensor"], None]
 """Writes the scores of a range of queries into the first rows of a tile."""
+
+
+HELD_SCORES = 2**25
+"""Scores that all threads hold together: 128 MiB of float32 (one tile at least)."""
 
 
 @dataclass(frozen=True)
@@ -87,37 +92,58 @@ class Sweep:
         inside = np.isin(self.benchmark.relevant_passage, rows)
         needed = np.zeros(len(self.benchmark.query_texts), dtype=bool)
         needed[self.benchmark.relevant_query[inside]] = True
-        for queries, scores in self._tiles(layout, fill, needed):
+
+        def take_down(queries: range, scores: Tensor) -> None:
             self._take_down(queries, scores, rows, layout)
 
-    def count(self, rows: np.ndarray, layout: Layout, fill: Fill, threads: Threads) -> None:
+        self._for_tiles(layout, fill, take_down, needed)
+
+    def count(self, rows: np.ndarray, layout: Layout, fill: Fill) -> None:
         """Second pass, or the only one: count these passages."""
         alone, k = len(rows) == len(self.tie_place), min(self.top_score.shape[1], len(rows))
-        for queries, scores in self._tiles(layout, fill):
+
+        def count(queries: range, scores: Tensor) -> None:
             pairs = self._take_down(queries, scores, rows, layout)
             counts = self.found.of(self._pairs_of(queries))
-            columns, values = self.form.count_tile(scores, pairs, layout, k, threads, counts)
+            columns, values = self.form.count_tile(scores, pairs, layout, k, counts)
             self._keep_first(queries, rows[layout.passage[columns]], values, alone)
 
-    def _tiles(
-        self, layout: Layout, fill: Fill, needed: np.ndarray | None = None
-    ) -> Iterator[tuple[range, Tensor]]:
-        """Queries and their scores, a tile at a time; without `needed` for all queries."""
+        self._for_tiles(layout, fill, count)
+
+    def _for_tiles(
+        self,
+        layout: Layout,
+        fill: Fill,
+        use: Callable[[range, Tensor], None],
+        needed: np.ndarray | None = None,
+    ) -> None:
+        """Fill tiles and use them, several at a time; without `needed` for all queries.
+
+        Each thread has a tile of its own, from the product to the counts: nothing waits for
+        threads to meet. Threads that share one product spin for a while after it, in the way of
+        those that count, which then take twice as long.
+        """
         import torch
 
-        n_queries, height = len(self.benchmark.query_texts), block_rows(layout)
+        n_queries, height = len(self.benchmark.query_texts), block_rows(layout, self.device)
         tile = self.tile or height
         held = -(-tile // height) * height  # whole blocks
-        scores = torch.full((held, layout.width), -torch.inf, device=self.device)
-        for start in range(0, n_queries, held):
-            stop = min(start + held, n_queries)
-            if needed is not None and not needed[start:stop].any():
-                continue
-            for row in range(start, stop, height):
-                fill(range(row, min(row + height, stop)), scores[row - start :][:height])
-            for row in range(start, stop, tile):
-                end = min(row + tile, stop)
-                yield range(row, end), scores[row - start : end - start]
+
+        def work(starts: deque[int]) -> None:
+            scores = torch.full((held, layout.width), -torch.inf, device=self.device)
+            for start in _taken(starts):
+                stop = min(start + held, n_queries)
+                for row in range(start, stop, height):
+                    fill(range(row, min(row + height, stop)), scores[row - start :][:height])
+                for row in range(start, stop, tile):
+                    end = min(row + tile, stop)
+                    use(range(row, end), scores[row - start : end - start])
+
+        starts = range(0, n_queries, held)
+        if needed is not None:
+            starts = [start for start in starts if needed[start : start + held].any()]
+        at_once = 1 if self.device.type != "cpu" else max(1, HELD_SCORES // (held * layout.width))
+        _share(work, deque(starts), at_once)
 
     def _pairs_of(self, queries: range) -> slice:
         ends = np.searchsorted(self.benchmark.relevant_query, (queries.start, queries.stop))
@@ -156,3 +182,35 @@ class Sweep:
                 np.take_along_axis(part, order, axis=1) for part in (passage, score, place)
             )
         self.top_passage[here], self.top_score[here], self.top_place[here] = passage, score, place
+
+
+def _taken(tasks: deque[int]) -> Iterator[int]:
+    """Tasks, taken away one by one until none is left; several threads may take at a time."""
+    while True:
+        try:
+            yield tasks.popleft()
+        except IndexError:
+            return
+
+
+def _share(work: Callable[[deque[int]], None], tasks: deque[int], at_once: int) -> None:
+    """Call `work(tasks)` in several threads, this one among them, until all tasks are taken.
+
+    As many threads as torch has on the CPU, at most `at_once`; those left over go to the products.
+    """
+    import torch
+
+    n_threads = torch.get_num_threads()
+    n_workers = max(1, min(n_threads, at_once, len(tasks)))
+    torch.set_num_threads(n_threads // n_workers)
+    try:
+        with ThreadPoolExecutor(n_workers) as pool:
+            others = [pool.submit(work, tasks) for _ in range(n_workers - 1)]
+            try:
+                work(tasks)
+                for other in others:
+                    other.result()
+            finally:
+                tasks.clear()  # after an error, or Ctrl-C, the others stop as well
+    finally:
+        torch.set_num_threads(n_threads)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hbt import counting, counting_numpy, counting_torch
-from hbt.counting import Threads, TileCounts, TilePairs, make_layout, tie_ids, tie_places
+from hbt.counting import TileCounts, TilePairs, make_layout, tie_ids, tie_places
 from hbt.counting_numpy import LANE
 
 FORMS = (
@@ -55,12 +55,12 @@ def test_the_forms_agree(form: str, levels: int) -> None:
     own = language[passage]
     own[::7] = -1  # the relevant passage is in another part of the pool
     pairs = TilePairs(row, scores[row, column], own, layout.tie_place[column])
-    tile, threads = torch.from_numpy(scores), Threads(1)
+    tile = torch.from_numpy(scores)
     expected, found = (TileCounts.zeros(60, 3) for _ in range(2))
-    counting_numpy.count_tile(tile, pairs, layout, 10, threads, expected)
+    counting_numpy.count_tile(tile, pairs, layout, 10, expected)
     module, device = load_form(form)
     for times, k in enumerate((1, 10, 300), start=1):
-        columns, values = module.count_tile(tile.to(device), pairs, layout, k, threads, found)
+        columns, values = module.count_tile(tile.to(device), pairs, layout, k, found)
         for name in ("higher", "tied", "earlier"):
             total = times * getattr(expected, name)  # each call adds
             np.testing.assert_array_equal(getattr(found, name), total, err_msg=name)

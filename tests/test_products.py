@@ -29,6 +29,7 @@ def test_large_pools_are_multiplied_in_lower_blocks(monkeypatch: pytest.MonkeyPa
     queries, passages = (generator.integers(-3, 4, (n, 5)) for n in (50, 60))
     expected = by_definition(benchmark, (queries @ passages.T).astype(np.float32), 10)
     monkeypatch.setattr(products, "BLOCK_SCORES", 1000)
+    monkeypatch.setattr(products, "LEAST_ROWS", 6)
     assert_equal(count(benchmark, queries, passages), expected)
     assert_equal(count(benchmark, queries, passages, tile=9), expected)
 
@@ -50,6 +51,8 @@ def test_pools_too_large_to_copy_are_multiplied_by_language(
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits so low that a pool of some hundred passages is cut into parts."""
     monkeypatch.setattr(products, "BLOCK_SCORES", 2**12)
+    monkeypatch.setattr(products, "DEVICE_SCORES", 2**12)
+    monkeypatch.setattr(products, "PART_ROWS", 32)
     monkeypatch.setattr(products, "BLOCK_ROWS", 32)
     monkeypatch.setattr(products, "LEAST_ROWS", 16)
 

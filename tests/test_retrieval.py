@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -18,7 +21,7 @@ from counting_examples import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hbt import counting_numpy
+from hbt import counting_numpy, products
 from hbt.corpus import Benchmark
 from hbt.counting import tie_ids
 from hbt.retrieval import count, count_from_scores
@@ -78,13 +81,64 @@ def test_tile_size_changes_nothing(real_valued) -> None:
         assert_equal(count(*real_valued, tile=tile), reference)
 
 
-def test_threads_change_nothing(real_valued, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(name="threads")
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of torch's threads, and sets it back after the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_threads_change_nothing(real_valued, kernel: str, threads: Callable[[int], None]) -> None:
+    threads(1)
+    alone = count(*real_valued, kernel=kernel)
+    for number in (2, 3, 7):  # fewer than, as many as and more than the three blocks
+        threads(number)
+        assert_equal(count(*real_valued, kernel=kernel), alone)
+        assert torch.get_num_threads() == number
+
+
+def test_scores_are_asked_for_by_one_thread_at_a_time(
+    real_valued, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "BLOCK_ROWS", 50)
     benchmark, queries, passages = real_valued
-    scores = queries @ passages.T
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    scores, asking, asked = queries @ passages.T, Lock(), []
+
+    def of(rows: range) -> np.ndarray:
+        assert asking.acquire(blocking=False)
+        time.sleep(0.01)
+        asked.append(rows)
+        asking.release()
+        return scores[rows]
+
+    threads(1)
     alone = count_from_scores(benchmark, lambda rows: scores[rows])
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    assert_equal(count_from_scores(benchmark, lambda rows: scores[rows]), alone)
+    threads(4)
+    assert_equal(count_from_scores(benchmark, of), alone)
+    assert sorted(row for rows in asked for row in rows) == list(range(1100))
+
+
+def test_an_error_in_one_thread_ends_all(
+    real_valued, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "BLOCK_ROWS", 50)  # 22 blocks
+    benchmark, queries, passages = real_valued
+    scores, asked = queries @ passages.T, []
+
+    def failing(rows: range) -> np.ndarray:
+        asked.append(rows)
+        time.sleep(0.01)
+        if rows.start == 100:
+            raise OSError("the disk is gone")
+        return scores[rows]
+
+    threads(2)
+    with pytest.raises(OSError, match="the disk is gone"):
+        count_from_scores(benchmark, failing)
+    assert torch.get_num_threads() == 2
+    assert len(asked) <= 5  # the fifth may have been asked for before the third failed
 
 
 def test_order_of_passages_changes_no_count(real_valued) -> None:
