@@ -22,7 +22,7 @@ from hbt.suite.experiment import load_model, model_folder, run
 from hbt.suite.paper_profile import ENCODER_VARIABLE, announcement, chosen_encoder, training_data
 from hbt.suite.profiles import Profile, profile_settings
 from hbt.suite.recipe import pretraining_stage
-from hbt.suite.requirements import NotReadyError, find_missing, require_paper
+from hbt.suite.requirements import PAPER_NOTEBOOKS, NotReadyError, find_missing, require_paper
 from hbt.suite.session import begin
 from hbt.suite.worlds import load_world
 
@@ -151,6 +151,14 @@ def test_data_that_is_not_given_is_told(complete: Path, tmp_path: Path) -> None:
 def test_two_notebooks_have_no_profile_paper(complete: Path, notebook: str) -> None:
     with pytest.raises(NotReadyError, match="it has no profile paper"):
         require_paper(notebook, "real", str(complete))
+
+
+@pytest.mark.parametrize("notebook", PAPER_NOTEBOOKS)
+def test_the_others_say_so_before_their_first_cell(notebook: str) -> None:
+    source = (REPOSITORY / "notebooks" / "source" / f"{notebook}.py").read_text(encoding="utf-8")
+    introduction, _, rest = source.partition('# %% tags=["parameters"]')
+    assert "# At the profile `paper` the same cells train " in introduction
+    assert "# smoke, classroom, full or paper" in rest
 
 
 def test_a_model_in_the_hubs_cache_needs_no_network(

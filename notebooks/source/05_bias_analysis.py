@@ -65,6 +65,10 @@
 #
 # Texts in blockquotes that begin with **The paper** report [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).
 # All other statements are ours, and every number outside of those quotes and of the examples by hand is computed in this notebook.
+#
+# At the profile `paper` the same cells train and measure a published encoder on real text, on a GPU.
+# The first cell lists what that needs and stops where it is not there;
+# where it is, it lists all settings, the paper's and ours.
 
 # %% tags=["parameters"]
 profile: str = "classroom"  # smoke, classroom, full or paper
