@@ -104,6 +104,7 @@ def mldr() -> dict[str, bytes]:
         f"{place}/corpus.jsonl.gz": jsonl_gz(documents),
         f"{place}/test.jsonl.gz": jsonl_gz([record]),
         f"{place}/dev.jsonl.gz": jsonl_gz([record | {"query_id": "q-hi-9"}]),
+        f"{place}/train.jsonl.gz": jsonl_gz([record | {"query_id": "q-hi-5"}]),
         "qrels/qrels.mldr-v1.0-hi-test.tsv": tsv(("q-hi-0", 0, "doc-hi-1", 1)),
         "MLDR.py": b"raise SystemExit('a script of a data set must never run')\n",
     }
@@ -161,6 +162,17 @@ def mmarco() -> dict[str, bytes]:
         )
     files["data/triples.train.ids.small.tsv"] = tsv((20, 1, 3), (5, 0, 1), (20, 1, 2), (5, 3, 1))
     return files
+
+
+def mmarco_training(n: int) -> dict[str, bytes]:
+    """English and German: query i finds passage i, of n."""
+    files = {}
+    for name in ("english", "german"):
+        for part, kind in (("collections", "collection"), ("queries/train", "queries.train")):
+            rows = [(i, f"{name} {kind} {i}") for i in range(n)]
+            files[f"data/google/{part}/{name}_{kind}.tsv"] = tsv(*rows)
+    triples = [(i, i, (i + 1) % n) for i in range(n)]
+    return files | {"data/triples.train.ids.small.tsv": tsv(*triples)}
 
 
 def belebele() -> dict[str, bytes]:

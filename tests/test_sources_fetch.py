@@ -97,9 +97,9 @@ def test_fetch_checks_the_real_files_against_their_printed_hashes(
     }
     origin = origins.XQUAD_R_ORIGIN
     real = {
-        f"miracl-v1.0-sw/{kind}/{path.name.removesuffix('.gz')}": gzip.decompress(path.read_bytes())
+        f"miracl-v1.0-yo/{kind}/{path.name.removesuffix('.gz')}": gzip.decompress(path.read_bytes())
         for kind in ("topics", "qrels")
-        for path in (shared_data / "miracl-judgments").glob(f"{kind}.*-sw-dev.tsv.gz")
+        for path in (shared_data / "miracl-judgments").glob(f"{kind}.*-yo-dev.tsv.gz")
     }
     with hub_stand_in() as stand_in:
         stand_in.add(origin.repository, str(origin.revision), files)
@@ -117,7 +117,7 @@ def test_fetch_checks_the_real_files_against_their_printed_hashes(
         from hbt.sources import read_xquad_r
 
         assert len(read_xquad_r(tmp_path / "out").query_texts) == 13_090
-        assert hbt("fetch", "miracl", "--languages", "sw").returncode == 0
+        assert hbt("fetch", "miracl", "--languages", "yo").returncode == 0
 
         files["xquad-r/de.json"] = files["xquad-r/de.json"].replace(b"a", b"b", 1)
         wrong = hbt("fetch", "xquad-r", "--languages", "de")
@@ -136,7 +136,12 @@ def test_cards_say_what_is_pinned() -> None:
         assert card.licence in text
         assert card.origin.revision or f"pinned: {AT_FIRST_DOWNLOAD}" in text
         assert card.paths(card.languages)
-    assert "checked by: known sha256" in card_text(["xquad-r"])
-    assert "checked by: known md5 and the server's" in card_text(["mmarco"])
-    assert "checked by: the server's" in card_text(["mldr"])
+    assert "hashes: printed sha256" in card_text(["xquad-r"])
+    assert "hashes: printed md5 and the hub's own" in card_text(["mmarco"])
+    assert "hashes: the hub's own" in card_text(["mldr"])
     assert card_text().count("licence:") == len(catalogue.CARDS)
+    topics = catalogue.CARDS["miracl"].paths(["sw", "yo"])
+    assert [path.rpartition("-")[2] for path in topics] == ["dev.tsv"] * 4 + ["train.tsv"] * 2
+    files = catalogue.CARDS["mldr"].paths(["hi"])
+    names = ("corpus", "dev", "test", "train")
+    assert files == [f"mldr-v1.0-hi/{name}.jsonl.gz" for name in names]

@@ -13,7 +13,12 @@ from hbt.corpus import CorpusError
 from hbt.sources import hub, origins
 from hbt.sources.belebele import belebele_paths
 from hbt.sources.lareqa import MLQA_R, XQUAD_R
-from hbt.sources.miracl import MIRACL_LANGUAGES, miracl_corpus_paths, miracl_topic_paths
+from hbt.sources.miracl import (
+    MIRACL_LANGUAGES,
+    MIRACL_TRAIN_LANGUAGES,
+    miracl_corpus_paths,
+    miracl_topic_paths,
+)
 from hbt.sources.mkqa import MKQA_LANGUAGES, MKQA_PATHS
 from hbt.sources.mldr import MLDR_LANGUAGES, mldr_paths
 from hbt.sources.mmarco import MMARCO_LANGUAGES, mmarco_paths
@@ -53,11 +58,12 @@ class DataCard:
     paths: Paths
 
     def hashes(self) -> str:
-        """How its files are checked at the first download, in words."""
+        """The hashes that its files are compared with at the first download, in words."""
         known = {known_hash(self.origin, path) for path in self.paths(self.languages)} - {None}
         kinds = sorted({str(each).partition(":")[0] for each in known})
-        announced = "the server's" if self.origin.host == "hub" else ""
-        return " and ".join(filter(None, ("known " + "/".join(kinds) if kinds else "", announced)))
+        printed = f"printed {'/'.join(kinds)}" if kinds else ""
+        announced = "the hub's own" if self.origin.host == "hub" else ""
+        return " and ".join(filter(None, (printed, announced)))
 
 
 CARDS = {
@@ -92,22 +98,26 @@ CARDS = {
         DataCard(
             name="miracl",
             title="MIRACL, queries and judgments",
-            use="monolingual evaluation",
+            use="monolingual evaluation; training within languages",
             licence="Apache-2.0",
-            size="13,495 dev queries, 130,408 judgments",
+            size="13,495 dev queries with 130,408 judgments; 40,203 train queries",
             splits="train (not de, yo), dev",
             languages=MIRACL_LANGUAGES,
             faults="te has 1.9 judgments for a query, the others about ten; the paper prints ar "
             "as 2,869 (2,896) and en and es the wrong way round",
             origin=origins.MIRACL_ORIGIN,
             paths=lambda languages: [
-                path for code in languages for path in miracl_topic_paths(code)
+                path
+                for split, codes in (("dev", MIRACL_LANGUAGES), ("train", MIRACL_TRAIN_LANGUAGES))
+                for code in languages
+                if code in codes
+                for path in miracl_topic_paths(code, split)
             ],
         ),
         DataCard(
             name="miracl-corpus",
             title="MIRACL, passages",
-            use="monolingual evaluation, as a stream",
+            use="monolingual evaluation, as a stream; train passages are picked from it",
             licence="Apache-2.0",
             size="106,332,152 passages, yo 49,043 to en 32,893,221",
             splits="one",
@@ -136,10 +146,11 @@ CARDS = {
         DataCard(
             name="mldr",
             title="MLDR",
-            use="evaluation on long documents",
+            use="evaluation on long documents; training within languages",
             licence="MIT",
-            size="493,709 documents of 4,737 tokens on average; 3,800 test queries",
-            splits="dev, test (train is not read)",
+            size="493,709 documents of 4,737 tokens on average; 3,800 test queries, 41,434 train "
+            "queries",
+            splits="train, dev, test",
             languages=MLDR_LANGUAGES,
             faults="questions written by a language model about one paragraph; one relevant "
             "document each; most models see only its beginning; en and zh have 200,000 documents",
@@ -147,7 +158,10 @@ CARDS = {
             paths=lambda languages: [
                 path
                 for code in languages
-                for path in (*mldr_paths(code, "dev"), mldr_paths(code, "test")[1])
+                for path in (
+                    *mldr_paths(code, "dev"),
+                    *(mldr_paths(code, split)[1] for split in ("test", "train")),
+                )
             ],
         ),
         DataCard(

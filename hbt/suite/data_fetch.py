@@ -62,7 +62,7 @@ def card_text(names: Sequence[str] = ()) -> str:
             "languages": f"{len(card.languages) or 122}: {codes}",
             "from": f"{card.origin.repository} ({card.origin.host})",
             "pinned": card.origin.pinned,
-            "checked by": card.hashes(),
+            "hashes": card.hashes(),
             "known faults": card.faults,
         }
         blocks.append(
