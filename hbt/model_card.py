@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hbt.whole_files import write_text
+
 
 @dataclass(frozen=True)
 class CardFacts:
@@ -88,11 +90,7 @@ def card_text(facts: CardFacts) -> str:
 
 def write_card(facts: CardFacts, folder: Path) -> Path:
     """Write README.md into a model's folder, whole or not at all."""
-    path = folder / "README.md"
-    partial = path.with_name("README.md.partial")
-    partial.write_text(card_text(facts), encoding="utf-8")
-    partial.replace(path)
-    return path
+    return write_text(folder / "README.md", card_text(facts))
 
 
 def _header(facts: CardFacts) -> str:

@@ -12,6 +12,7 @@ from transformers import TrainerCallback
 
 from hbt.encoders import save
 from hbt.selection import BEST, HEAD, SCORES, read_scores
+from hbt.whole_files import write_text
 
 
 class Selection(TrainerCallback):
@@ -71,8 +72,5 @@ class Selection(TrainerCallback):
         self._write()
 
     def _write(self) -> None:
-        path = self.folder / SCORES
-        partial = path.with_name(f"{SCORES}.partial")
         rows = "".join(f"{step}\t{score:.9g}\n" for step, score in self.scores.items())
-        partial.write_text(HEAD + rows, encoding="utf-8")
-        partial.replace(path)
+        write_text(self.folder / SCORES, HEAD + rows)

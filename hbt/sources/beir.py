@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hbt.corpus import Benchmark, CorpusError
-from hbt.sources.files import member, plain_or_gzip
+from hbt.sources.files import data_folder, member, needed_file
 from hbt.sources.lines import json_lines, numbered_lines, write_json_lines, write_lines
 from hbt.sources.records import (
     Column,
@@ -51,11 +51,9 @@ def read_beir(
         CorpusError: a file is missing or broken, a record has no language, an id is doubled or
             unknown, or a query has no relevant passage.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CorpusError(f"{folder} is not a folder")
+    folder = data_folder(folder, ())
     passages, queries = Column(), Column()
-    for place, record in json_lines(_part(folder, "corpus.jsonl")):
+    for place, record in json_lines(needed_file(folder, "corpus.jsonl", "BEIR")):
         title = _text(record, "title", place) if record.get("title") else ""
         text = _text(record, "text", place)
         passages.add(
@@ -64,7 +62,7 @@ def read_beir(
             f"{title} {text}" if title else text,
             _language(record, place, language),
         )
-    for place, record in json_lines(_part(folder, "queries.jsonl")):
+    for place, record in json_lines(needed_file(folder, "queries.jsonl", "BEIR")):
         text = _text(record, "text", place)
         if not text.strip():
             raise CorpusError(f"{place}: query {record.get('_id')!r} has an empty text")
@@ -139,13 +137,6 @@ def write_beir(benchmark: Benchmark, folder: str | Path, *, split: str = DEFAULT
         )
         write_lines(partial / "qrels" / f"{split}.tsv", ["\t".join(QRELS_HEADER), *lines])
     return Path(folder)
-
-
-def _part(folder: Path, name: str) -> Path:
-    path = plain_or_gzip(folder / name)
-    if path is None:
-        raise CorpusError(f"{folder} has no {name} or {name}.gz; a BEIR folder is expected")
-    return path
 
 
 def _splits(folder: Path) -> dict[str, Path]:

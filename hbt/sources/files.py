@@ -35,6 +35,18 @@ def plain_or_gzip(path: Path) -> Path | None:
     return None
 
 
+def needed_file(folder: Path, name: str, form: str) -> Path:
+    """`folder / name`, plain or gzip.
+
+    Raises:
+        CorpusError: neither is there; `form` says what folder was expected.
+    """
+    path = plain_or_gzip(folder / name)
+    if path is None:
+        raise CorpusError(f"{folder} has no {name} or {name}.gz; a {form} folder is expected")
+    return path
+
+
 def read_text(path: Path) -> str:
     """The UTF-8 text of a plain or gzip file (by its .gz ending), line ends as they are.
 

@@ -197,11 +197,11 @@ def hard_negatives_task(
         published = _HARD_SIZES[language][0] if check_count else None
         return counted(rows, published, f"{name}: passages")
 
-    queries = {
-        str(query): text
+    queries = collect_queries(
+        (str(path), str(query), text)
         for path in files("queries")
         for query, text in read_parquet(path, ("_id", "text"))
-    }
+    )
     if check_count:
         check_number(len(queries), _HARD_SIZES[language][1], f"{name}: queries")
     rows = (

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hbt.corpus import Benchmark, CorpusError
-from hbt.sources.files import member, plain_or_gzip
+from hbt.sources.files import data_folder, member, needed_file
 from hbt.sources.lines import json_lines, numbered_lines, write_json_lines, write_lines
 from hbt.sources.records import (
     Column,
@@ -83,15 +83,13 @@ def read_trec(folder: str | Path) -> Benchmark:
         CorpusError: a file is missing or broken, an id is doubled or unknown, or a query has no
             relevant passage.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CorpusError(f"{folder} is not a folder")
+    folder = data_folder(folder, ())
     texts = {
-        "query": _texts(_part(folder, "topics.jsonl")),
-        "passage": _texts(_part(folder, "collection.jsonl")),
+        "query": _texts(needed_file(folder, "topics.jsonl", "TREC")),
+        "passage": _texts(needed_file(folder, "collection.jsonl", "TREC")),
     }
     columns = {"query": Column(), "passage": Column()}
-    for number, line in numbered_lines(_part(folder, "ids.tsv")):
+    for number, line in numbered_lines(needed_file(folder, "ids.tsv", "TREC")):
         place = f"{folder / 'ids.tsv'}, line {number}"
         fields = line.split("\t")
         if number == 1 and tuple(fields) == IDS_HEADER:
@@ -107,7 +105,7 @@ def read_trec(folder: str | Path) -> Benchmark:
         numbers = (_whole(item, place), _whole(cluster, place)) if kind == "query" else ()
         column.add(place, name, texts[kind][name], language, *numbers)
     judgments = Judgments(columns["query"], columns["passage"])
-    qrels = _part(folder, "qrels.txt")
+    qrels = needed_file(folder, "qrels.txt", "TREC")
     for place, query, passage, grade in qrels_lines(qrels):
         judgments.add(place, query, passage, grade)
     name, languages = read_header(folder)
@@ -128,13 +126,6 @@ def qrels_lines(path: Path) -> Iterator[tuple[str, str, str, str]]:
         if len(fields) != 4:
             raise CorpusError(f"{place} has {len(fields)} fields; query 0 passage grade are needed")
         yield place, fields[0], fields[2], fields[3]
-
-
-def _part(folder: Path, name: str) -> Path:
-    path = plain_or_gzip(folder / name)
-    if path is None:
-        raise CorpusError(f"{folder} has no {name} or {name}.gz")
-    return path
 
 
 def _texts(path: Path) -> dict[str, str]:

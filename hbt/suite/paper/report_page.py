@@ -12,6 +12,7 @@ from hbt.suite.paper.compare import Judged, Row, Score, published_scores, replic
 from hbt.suite.paper.figures import Picture
 from hbt.suite.paper.runs import Measured, Run
 from hbt.suite.tables import RANK_DISTANCE
+from hbt.whole_files import write_text
 
 TEMPLATE = Path(__file__).with_name("report.html")
 HEAD = ("claim", "comparison", "in print", "published", "run", "ours", "interval", "verdict")
@@ -213,13 +214,4 @@ def write(texts: Mapping[str, str], folder: Path) -> list[Path]:
     Raises:
         ValueError: the folder cannot be written to.
     """
-    files = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            partial = folder / f"{name}.partial"
-            partial.write_text(text, encoding="utf-8")
-            files.append(partial.replace(folder / name))
-    except OSError as error:
-        raise ValueError(f"{folder}: cannot be written ({error.strerror})") from error
-    return files
+    return [write_text(folder / name, text) for name, text in texts.items()]
