@@ -17,10 +17,18 @@ from hbt.corpus import Benchmark, ParallelItems, benchmark_from_items
 from hbt.evaluation import Evaluation, evaluate
 from hbt.retrieval import count
 from hbt.suite import cli
-from hbt.suite.paper import evaluation_files, evaluation_runs, result_folders, runs, tables
+from hbt.suite.paper import (
+    evaluation_files,
+    evaluation_runs,
+    report_page,
+    result_folders,
+    runs,
+    tables,
+)
 from hbt.suite.paper.claims import Contrast
 from hbt.units import gather
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 HEAD = ("setting", "metric", "estimate", "low", "high", "over", "n_seeds")
 MULTILINGUAL = Contrast("hybrid", "X-Y", "mAP", "multilingual", (), 1)
 DISTANCE = Contrast("hybrid", "X-X-mono", "rank_distance", "multilingual", (), -1)
@@ -144,7 +152,11 @@ def test_a_replication_stands_beside_its_own_numbers(report: Callable, tmp_path:
     text = (out / "report.html").read_text("utf-8")
     assert "a replication of XLM-R on XQuAD-R" in text
     assert "None of these runs is a replication" not in text
-    assert "half the interval 0.0050; more than the published difference" in text
+    noise = "over seeds and items, 5 seeds; half the interval 0.0050; more than the published"
+    assert noise in text
+    assert "as in print: 1 within noise, 7 not run" in text
+    verdicts = [row["verdict"] for row in table_of(out / "report.md") if row["claim"][:3] == "(8)"]
+    assert verdicts == ["within noise"] + ["not run"] * 7  # what was measured comes first
 
 
 @pytest.mark.parametrize(
@@ -202,6 +214,16 @@ def test_the_claims_about_data_are_checked_where_data_is(
     assert [verdicts[f"({n})"] for n in (1, 3, 4, 5, 7)] == ["agree"] * 5
     assert [verdicts[f"({n})"] for n in (2, 6)] == ["not run"] * 2
     assert str(shared_data) not in (out / "report.md").read_text("utf-8")
+
+
+def test_the_committed_report_comes_out_again(report: Callable, shared_data: Path) -> None:
+    results = REPOSITORY / "results"
+    folders = [results / name for name in ("village", "real")]
+    _, _, out = report(*folders, "--data-dir", shared_data, "--format", "markdown")
+    committed = (results / "report" / "report.md").read_text("utf-8").splitlines()
+    found = (out / "report.md").read_text("utf-8").splitlines()
+    assert committed[2].startswith("Made by `hbt report results/village results/real --data-dir ")
+    assert found[:2] + found[3:] == committed[:2] + committed[3:]
 
 
 def change(name: str, edit: Callable[[str], str]) -> Callable[[Path], None]:
@@ -277,12 +299,29 @@ def test_a_broken_folder_is_one_sentence_and_exit_2(
     assert not out.exists()
 
 
+def test_a_difference_of_nothing_has_no_sign() -> None:
+    texts = [report_page.difference_text(value, "mAP") for value in (-0.00004, 0.0, 0.00006)]
+    assert texts == ["0.0000", "0.0000", "+0.0001"]
+    assert report_page.difference_text(-0.04, "rank_distance") == "0.0"
+
+
 def test_arguments_that_name_no_run_are_exit_2(report: Callable, tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "runs", AGREES)
     other = write_folder(tmp_path / "more" / "runs", AGREES)
+    (tmp_path / "files").mkdir()
+    bm25 = by_hand(tmp_path / "files", system={"kind": "bm25", "source": ""})
     for arguments, sentence in (
         (["nowhere"], "nowhere: there is no such file or folder"),
         ([f"XLM-R={folder}"], f"{folder} is of the encoder static, made from scratch: not XLM-R"),
+        (
+            [bm25.parent],
+            f"{bm25.parent} has no run.json: it is no folder that `hbt results` wrote; name files "
+            f"of `hbt evaluate` one by one, as in XLM-R:hybrid={bm25}",
+        ),
+        (
+            [f"XLM-R:hybrid={bm25}"],
+            f"{bm25} is of BM25, which is fine-tuned by no sampling: not XLM-R:hybrid",
+        ),
         ([folder, other], "two runs have the name 'runs (village, static, full)'"),
     ):
         code, printed, _ = report(*arguments)

@@ -16,11 +16,14 @@ def add(commands: argparse._SubParsersAction) -> None:
         "report",
         help="put the published tables and claims beside what was run",
         description="Compare runs with the tables and claims of arXiv 2408.10536. A run is a "
-        "folder of `hbt results`, or a JSON file of `hbt evaluate` with a label in front: "
-        "XLM-R:hybrid=FILE.json; files with one label are seeds. Exit status: 0 all is well, "
-        "1 a required claim disagrees, 2 bad input.",
+        "folder of `hbt results`, or JSON files of `hbt evaluate`, each with model and sampling in "
+        "front: XLM-R:hybrid=FILE.json. Files with the same label are seeds; FILE.parquet of "
+        "--per-query beside FILE.json gives intervals over items. Exit status: 0 all is well, 1 a "
+        "required claim disagrees, 2 bad input.",
     )
-    report.add_argument("runs", nargs="+", metavar="RUN", help="[MODEL=]FOLDER, or LABEL=FILE.json")
+    report.add_argument(
+        "runs", nargs="+", metavar="RUN", help="[MODEL=]FOLDER, or MODEL:SAMPLING=FILE.json"
+    )
     report.add_argument(
         "--out",
         type=Path,

@@ -19,7 +19,7 @@ import numpy as np
 from hbt.suite.paper import tables
 from hbt.suite.paper.claims import Contrast
 from hbt.suite.paper.evaluation_files import EvaluationFile, empty_cells, frame, read_file
-from hbt.suite.paper.runs import Measured, Run
+from hbt.suite.paper.runs import LABELLED, Measured, Run
 from hbt.suite.tables import RANK_DISTANCE
 from hbt.uncertainty import MINIMUM_SEEDS, Interval, from_per_query, interval, paired_difference
 
@@ -137,10 +137,12 @@ def read_evaluations(files: Sequence[tuple[str, Path]]) -> list[EvaluationRun]:
         model, colon, sampling = label.rpartition(":")
         if not (colon and model and sampling in SAMPLINGS):
             raise ValueError(
-                f"{path}: say which system it is of, as in XLM-R:hybrid={path.name}; samplings "
+                f"{path}: say which system it is of, as in {LABELLED}{path.name}; samplings "
                 f"are {', '.join(SAMPLINGS)}"
             )
         found = read_file(path)
+        if (found.content.get("system") or {}).get("kind") == "bm25":
+            raise ValueError(f"{path} is of BM25, which is fine-tuned by no sampling: not {label}")
         key = (model, paper_name(found.content["benchmark"]))
         grouped.setdefault(key, defaultdict(list))[sampling].append(found)
     return [_run(*key, systems) for key, systems in grouped.items()]

@@ -98,6 +98,8 @@ def _picture(runs: Sequence[Run], setting: str, metric: str) -> Picture:
     figure = plots.interval_plot(
         table, group="row", facet="contrast", value_label=label, zero=True, colour_by="series"
     )
+    for axis in figure.axes:
+        axis.tick_params(axis="x", labelsize="small")  # small differences have long labels
     target = io.BytesIO()
     figure.savefig(target, format="png", metadata={"Software": None})
     plt.close(figure)

@@ -8,13 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from hbt.suite.paper import SOURCE, tables
-from hbt.suite.paper.compare import Judged, Row, Score, published_scores, replicates
+from hbt.suite.paper.compare import (
+    AGREE,
+    DISAGREE,
+    NO_INTERVAL,
+    NOISE,
+    NOT_RUN,
+    Judged,
+    Row,
+    Score,
+    published_scores,
+    replicates,
+)
 from hbt.suite.paper.figures import Picture
 from hbt.suite.paper.runs import Measured, Run
 from hbt.suite.tables import RANK_DISTANCE
 from hbt.whole_files import write_text
 
 TEMPLATE = Path(__file__).with_name("report.html")
+VERDICTS = (AGREE, NOISE, DISAGREE, NO_INTERVAL, NOT_RUN)
 HEAD = ("claim", "comparison", "in print", "published", "run", "ours", "interval", "verdict")
 
 
@@ -32,7 +44,6 @@ def cells(row: Row) -> dict[str, str]:
         "kind": "" if run is None else ("replication" if row.is_replication else "direction"),
         "ours": "" if ours is None else difference_text(ours.estimate, metric) + _our_share(row),
         "interval": "" if ours is None else interval_text(ours, metric),
-        "over": "" if ours is None else over_text(ours),
         "noise": "" if ours is None else _noise_text(row, ours),
         "verdict": row.verdict,
     }
@@ -44,8 +55,9 @@ def _each(names: Iterable[str]) -> list[str]:
 
 
 def difference_text(value: float, metric: str) -> str:
-    """A difference with its sign: four decimals, one for the rank distance."""
-    return f"{value:+.1f}" if metric == RANK_DISTANCE else f"{value:+.4f}"
+    """A difference with its sign: four decimals, one for the rank distance; 0.0000 without one."""
+    text = f"{value:+.1f}" if metric == RANK_DISTANCE else f"{value:+.4f}"
+    return text if float(text) else text[1:]
 
 
 def interval_text(ours: Measured, metric: str) -> str:
@@ -83,9 +95,9 @@ def _our_share(row: Row) -> str:
 
 
 def _noise_text(row: Row, ours: Measured) -> str:
-    """Half the interval and the spread of seeds, and whether print could be told from it."""
+    """What the interval is over, half of it, and whether print could be told from it; seeds."""
     digits = 1 if row.contrast.metric == RANK_DISTANCE else 4
-    parts = []
+    parts = [f"over {over_text(ours)}" if ours.over else over_text(ours)]
     if ours.low is not None and ours.high is not None:
         half = (ours.high - ours.low) / 2
         parts.append(f"half the interval {half:.{digits}f}")
@@ -93,19 +105,29 @@ def _noise_text(row: Row, ours: Measured) -> str:
         if smaller and len(row.published) == 1:
             parts.append("more than the published difference")
         elif smaller:
-            parts.append(f"more than {smaller} of {len(row.published)} published differences")
+            parts.append(f"more than {smaller} of the {len(row.published)} published differences")
     if ours.seed_sd is not None:
         parts.append(f"standard deviation over seeds {ours.seed_sd:.{digits}f}")
     return "; ".join(parts)
 
 
 def counted(judged: Judged) -> str:
-    """How many of a claim's comparisons were measured, by verdict; or what its check found."""
+    """How many of a claim's comparisons have which verdict; or what its check found."""
     if judged.finding is not None:
         return judged.finding.detail
-    verdicts = [row.verdict for row in judged.judging]
-    found = {name: verdicts.count(name) for name in dict.fromkeys(verdicts)}
-    return ", ".join(f"{name}: {number}" for name, number in found.items())
+    parts = []
+    for title, is_replication in (("as in print", True), ("in direction", False)):
+        rows = [row for row in judged.judging if row.is_replication == is_replication]
+        verdicts = [row.verdict for row in rows]
+        found = [f"{verdicts.count(name)} {name}" for name in VERDICTS if name in verdicts]
+        if found:
+            parts.append(f"{title}: {', '.join(found)}")
+    return "; ".join(parts)
+
+
+def measured_first(rows: Sequence[Row]) -> list[Row]:
+    """What was measured before what was not, else in the given order."""
+    return sorted(rows, key=lambda row: row.ours is None)
 
 
 def claim_rows(judged: Sequence[Judged]) -> list[tuple[str, str, str, str, str]]:
@@ -125,14 +147,14 @@ def claim_rows(judged: Sequence[Judged]) -> list[tuple[str, str, str, str, str]]
 def markdown(judged: Sequence[Judged], runs: Sequence[Run], command: str) -> str:
     """The comparison as one markdown table, with a line for each run above it."""
     lines = [f"# {SOURCE} against our runs", "", f"Made by `{command}`.", ""]
-    lines += [f"- {line}" for run in runs for line in (run_text(run), *run.notes)]
+    lines += [f"- {' '.join((run_text(run), *run.notes))}" for run in runs]
     lines += ["", _markdown_row(HEAD), _markdown_row(["---"] * len(HEAD))]
     for each in judged:
         name = f"({each.claim.number}) {each.claim.words}"
         if each.finding is not None:
             text = (each.claim.measured, "", "", "", each.finding.detail, "", each.replicated)
             lines.append(_markdown_row([name, *text]))
-        for row in each.rows:
+        for row in measured_first(each.rows):
             texts = cells(row)
             lines.append(_markdown_row([name, *(texts[column] for column in HEAD[1:])]))
     return "\n".join(lines) + "\n"
@@ -199,7 +221,10 @@ def page(
             for each in judged
             for row in each.rows
         ),
-        "judged": [(each, counted(each), [cells(row) for row in each.rows]) for each in judged],
+        "judged": [
+            (each, counted(each), [cells(row) for row in measured_first(each.rows)])
+            for each in judged
+        ],
         "pictures": [(each, base64.b64encode(each.png).decode("ascii")) for each in pictures],
         "scores": [score_cells(each) for each in published_scores(runs)],
         "errata": tables.errata(),

@@ -10,7 +10,7 @@ from typing import Any
 
 from hbt.encoders import KINDS
 from hbt.suite.paper.claims import Contrast
-from hbt.suite.paper.runs import Measured, Run, known_model, number
+from hbt.suite.paper.runs import LABELLED, Measured, Run, known_model, number
 
 COLUMNS = ("setting", "metric", "estimate", "low", "high", "over", "n_seeds")
 OVER = ("seeds and items", "items")
@@ -140,8 +140,11 @@ def _run_file(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        files = sorted(each.name for each in path.parent.glob("*.json"))
+        hint = f"; name files of `hbt evaluate` one by one, as in {LABELLED}{path.parent}/"
         raise ValueError(
             f"{path.parent} has no run.json: it is no folder that `hbt results` wrote"
+            + (f"{hint}{files[0]}" if files else "")
         ) from error
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {_reason(error)}") from error

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from hbt.suite.paper.claims import Contrast
 
+LABELLED = "XLM-R:hybrid="
+"""What stands before a file of `hbt evaluate`, as an example."""
 # Names under which the paper's models are published; a folder's own name proves nothing.
 KNOWN_MODELS = {
     "xlm-roberta-base": "XLM-R",
