@@ -158,7 +158,7 @@ def _counts(sweep: Sweep) -> Counts:
         relevant_query=benchmark.relevant_query,
         relevant_passage=benchmark.relevant_passage,
         grade=benchmark.grade,
-        before=found.higher + found.earlier,
+        before=np.add(found.higher, found.earlier, out=found.earlier),  # no longer needed
         higher=found.higher,
         tied=found.tied,
         top_k_passage=sweep.top_passage,

@@ -158,7 +158,10 @@ class Sweep:
         here = self._pairs_of(queries)
         row = np.asarray(self.benchmark.relevant_query[here], dtype=np.int64) - queries.start
         passage = self.benchmark.relevant_passage[here]
-        at = np.minimum(np.searchsorted(rows, passage), len(rows) - 1)
+        if len(rows) == len(self.tie_place):
+            at = passage
+        else:
+            at = np.minimum(np.searchsorted(rows, passage), len(rows) - 1)
         inside = np.flatnonzero(rows[at] == passage)
         columns = torch.from_numpy(layout.column[at[inside]]).to(scores.device)
         taken = scores[torch.from_numpy(row[inside]).to(scores.device), columns]
@@ -200,17 +203,20 @@ def _share(work: Callable[[deque[int]], None], tasks: deque[int], at_once: int) 
     """
     import torch
 
+    def run() -> None:
+        try:
+            work(tasks)
+        finally:
+            tasks.clear()  # after an error, or Ctrl-C, the others stop as well
+
     n_threads = torch.get_num_threads()
     n_workers = max(1, min(n_threads, at_once, len(tasks)))
     torch.set_num_threads(n_threads // n_workers)
     try:
         with ThreadPoolExecutor(n_workers) as pool:
-            others = [pool.submit(work, tasks) for _ in range(n_workers - 1)]
-            try:
-                work(tasks)
-                for other in others:
-                    other.result()
-            finally:
-                tasks.clear()  # after an error, or Ctrl-C, the others stop as well
+            others = [pool.submit(run) for _ in range(n_workers - 1)]
+            run()
+            for other in others:
+                other.result()
     finally:
         torch.set_num_threads(n_threads)
