@@ -20,7 +20,6 @@ from hbt.suite import cli
 from hbt.suite.paper import (
     evaluation_files,
     evaluation_runs,
-    report_page,
     result_folders,
     runs,
     tables,
@@ -297,12 +296,6 @@ def test_a_broken_folder_is_one_sentence_and_exit_2(
     assert printed.startswith(f"hbt: {sentence.format(folder)}")
     assert printed.count("\n") == 1
     assert not out.exists()
-
-
-def test_a_difference_of_nothing_has_no_sign() -> None:
-    texts = [report_page.difference_text(value, "mAP") for value in (-0.00004, 0.0, 0.00006)]
-    assert texts == ["0.0000", "0.0000", "+0.0001"]
-    assert report_page.difference_text(-0.04, "rank_distance") == "0.0"
 
 
 def test_arguments_that_name_no_run_are_exit_2(report: Callable, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hbt.encoders import EncoderSettings
 from hbt.pretraining import PretrainingSettings
 from hbt.sampling import PlanSettings
 from hbt.suite.recipe import Experiment
-from hbt.suite.session import PROFILES
+from hbt.suite.session import DATA, PROFILES
 from hbt.suite.worlds import WorldSettings, load_world
 from hbt.training import TrainingSettings
 from hbt.village import VillageSettings
@@ -114,10 +114,14 @@ def profile_settings(
         seed: the first of the seeds; the others follow it.
 
     Raises:
-        ValueError: there is no profile of that name, or it is `paper` and data is not "real".
+        ValueError: there is no such profile, data or seed, or it is `paper` and data is not "real".
     """
     if name not in PROFILES:
         raise ValueError(f"profile {name!r} is not one of {', '.join(PROFILES)}")
+    if data not in DATA:
+        raise ValueError(f"data {data!r} is not one of {', '.join(DATA)}")
+    if seed < 0:
+        raise ValueError(f"seed must be a whole number from 0, not {seed}")
     if name == "paper":
         base = _paper(data, data_dir)
     else:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +109,21 @@ def tables_of(profile: Profile) -> tuple[str, ...]:
     return (*TABLES, *(LOW_RESOURCE if profile.low_resource_counts else ()))
 
 
+@contextmanager
+def _folder_for(folder: Path) -> Iterator[None]:
+    """Makes it before hours are spent on what cannot be written; gone again if all fails."""
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be made ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def write_results(profile: Profile, folder: Path, command: str) -> list[Path]:
     """Make all tables of a profile and write them; returns the files.
 
@@ -114,7 +131,7 @@ def write_results(profile: Profile, folder: Path, command: str) -> list[Path]:
     is written before all tables are there.
 
     Raises:
-        ValueError: the folder holds a table that this profile does not make.
+        ValueError: the folder cannot be made, or holds a table that this profile does not make.
     """
     names = tables_of(profile)
     for name in (*TABLES, *LOW_RESOURCE):
@@ -123,20 +140,26 @@ def write_results(profile: Profile, folder: Path, command: str) -> list[Path]:
                 f"{folder} holds {name}.csv, which the profile {profile.name} does not make: name "
                 "another folder"
             )
-    parts: dict[str, pd.DataFrame] = {"bm25": bm25_table(profile)}
+    with _folder_for(folder):
+        parts = _tables(profile)
+        run = run_values(profile, command)
+        figures = results_page.figures(parts)
+        files = [write_text(folder / f"{name}.csv", _csv(parts[name])) for name in names]
+        for name, figure in figures.items():
+            files.append(results_page.draw(folder / f"{name}.png", figure))
+        text = json.dumps(run, indent=1, ensure_ascii=False) + "\n"
+        files.append(write_text(folder / "README.md", results_page.page_of(folder, run)))
+        return [*files, write_text(folder / "run.json", text)]
+
+
+def _tables(profile: Profile) -> dict[str, pd.DataFrame]:
+    parts = {"bm25": bm25_table(profile)}
     parts |= sampling_tables(sampling_results(profile), profile.resamples)
     parts["alpha"] = alpha_table(profile)
     if profile.low_resource_counts:
         parts["low_resource"] = low_resource_table(low_resource_scores(profile))
         parts["low_resource_changes"] = low_resource_changes(profile)
-    run = run_values(profile, command)
-    figures = results_page.figures(parts)
-    files = [write_text(folder / f"{name}.csv", _csv(parts[name])) for name in names]
-    for name, figure in figures.items():
-        files.append(results_page.draw(folder / f"{name}.png", figure))
-    text = json.dumps(run, indent=1, ensure_ascii=False) + "\n"
-    files.append(write_text(folder / "README.md", results_page.page_of(folder, run)))
-    return [*files, write_text(folder / "run.json", text)]
+    return parts
 
 
 def run_values(profile: Profile, command: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+SMOKE = "**The smoke profile only proves that all runs: its numbers mean nothing.**"
+
 
 def figures(parts: dict[str, pd.DataFrame]) -> dict[str, Figure]:
     """The main figures of a profile's tables: `samplings`, `alpha` and, if any, `low_resource`."""
@@ -72,7 +74,8 @@ def page(parts: dict[str, pd.DataFrame], run: dict[str, Any]) -> str:
     sections = [
         f"# {world}, `{kind}`, profile {run['profile']['name']}",
         _what(base["world"]),
-        f"Made by `{run['command']}` with {made_with}; {seeds} seeds. "
+        *([SMOKE] if run["profile"]["name"] == "smoke" else ()),
+        f"Made by `{run['command']}` with {made_with}; {seeds} seed{'s' * (seeds != 1)}. "
         "All metrics are in the CSV files, the settings in `run.json`.",
         "## The samplings",
         "mAP in the three settings, and the rank distance (lower is less biased), each with its "

@@ -38,8 +38,6 @@ def _results(options: argparse.Namespace) -> int:
     from hbt.suite.profiles import profile_settings
     from hbt.suite.results import write_results
 
-    if options.out.exists() and not options.out.is_dir():
-        raise ValueError(f"{options.out} is a file; name a folder to write to")
     if options.profile == "paper":
         _prepare_paper(options)
     profile = profile_settings(options.profile, options.data, options.data_dir, options.seed)

@@ -55,9 +55,8 @@ def _each(names: Iterable[str]) -> list[str]:
 
 
 def difference_text(value: float, metric: str) -> str:
-    """A difference with its sign: four decimals, one for the rank distance; 0.0000 without one."""
-    text = f"{value:+.1f}" if metric == RANK_DISTANCE else f"{value:+.4f}"
-    return text if float(text) else text[1:]
+    """A difference with its sign, which -0.0000 keeps: four decimals, one for the rank distance."""
+    return f"{value:+.1f}" if metric == RANK_DISTANCE else f"{value:+.4f}"
 
 
 def interval_text(ours: Measured, metric: str) -> str:
