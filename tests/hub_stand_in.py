@@ -30,6 +30,7 @@ class StandIn:
             byte differs).
         asked: (method, path) -> how often it was asked for.
         ranges: values of the Range header, in order.
+        logins: (method, path) -> the Authorization header of the last request.
     """
 
     files: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class StandIn:
     faults: dict[str, tuple[str, int]] = field(default_factory=dict)
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     ranges: list[str] = field(default_factory=list)
+    logins: dict[tuple[str, str], str | None] = field(default_factory=dict)
     endpoint: str = ""
     storage: str = ""
 
@@ -137,6 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, repository: str, revision: str, path: str, hub: bool) -> None:
         self.stand_in.asked[self.command, path] += 1
+        self.stand_in.logins[self.command, path] = self.headers.get("Authorization")
         revisions = self.stand_in.files.get(repository)
         if revision == "main":
             revision = self.stand_in.newest.get(repository, revision)
@@ -165,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
         if wanted and wanted.startswith("bytes=") and self.command == "GET":
             self.stand_in.ranges.append(wanted)
             start = int(wanted.removeprefix("bytes=").partition("-")[0])
+            if start >= len(data):
+                return self._send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
             headers = headers | {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
             status, data = 206, data[start:]
         self._send(status, data, headers, cut)

@@ -108,10 +108,15 @@ def test_fetch_checks_the_real_files_against_their_printed_hashes(
 
         def hbt(*arguments: str) -> subprocess.CompletedProcess[str]:
             command = [sys.executable, "-m", "hbt", "data", *arguments]
-            return subprocess.run(command, env=given, capture_output=True, text=True, timeout=120)
+            return subprocess.run(
+                command, env=given, capture_output=True, text=True, timeout=120, cwd=tmp_path
+            )
 
-        done = hbt("fetch", "xquad-r", "--out", str(tmp_path / "out"))
+        assert hbt("fetch", "xquad-r", "--languages", "de", "--out", "out").returncode == 0
+        done = hbt("fetch", "xquad-r", "--out", "out")
         assert done.returncode == 0, done.stderr
+        assert "xquad-r:   9%|" in done.stderr, "one of eleven was there"
+        assert "11/11" in done.stderr
         size = sum(map(len, files.values()))
         assert f"xquad-r: 11 files, {size:,} bytes, revision {origin.revision}" in done.stdout
         from hbt.sources import read_xquad_r

@@ -37,6 +37,7 @@ def toy(server: StandIn) -> StandIn:
     server.faults.clear()
     server.asked.clear()
     server.ranges.clear()
+    server.logins.clear()
     server.add("someone/toy", OLD, {"data/small.txt": SMALL, "data/large.bin": LARGE})
     server.add("someone/code", OLD, {"set/one.json": LARGE})
     return server
@@ -214,8 +215,8 @@ def test_no_network_a_cut_line_and_a_full_disk(toy: StandIn, tmp_path: Path) -> 
     assert "goes on where it stopped" in cut
     assert full.startswith("DownloadError: someone/toy, file data/large.bin could not be written")
     assert small == ["small\n"]
-    assert "has 300,000 bytes, but" in no_room
-    assert "room for 3 only" in no_room
+    assert "needs 200,000 bytes, but" in no_room, "100,000 had arrived before"
+    assert no_room.endswith("has room for 3")
     assert left_behind(tmp_path) == []
     partial = list((tmp_path / "data" / "code" / ".incoming").glob("*.partial"))
     assert len(partial) == 1
@@ -235,7 +236,53 @@ def test_no_network_a_cut_line_and_a_full_disk(toy: StandIn, tmp_path: Path) -> 
         HF_ENDPOINT=dead,
         HBT_GITHUB_ENDPOINT=dead,
     )
-    assert all("could not be downloaded: the connection failed" in text for text in nowhere)
+    for text in nowhere:
+        assert "could not be downloaded: no answer from 127.0.0.1 (" in text
+        assert text.endswith("; is there a network?")
+
+
+def test_a_busy_server_is_left_in_peace_after_a_few_tries(toy: StandIn, tmp_path: Path) -> None:
+    toy.faults["GET data/small.txt"] = ("busy", -1)
+    toy.faults["GET set/one.json"] = ("busy", -1)
+    found = run(
+        toy,
+        tmp_path,
+        """
+        import time
+        time.sleep = lambda seconds: None
+        print(json.dumps([get(toy, "data/small.txt"), get(code, "one.json")]))
+        """,
+    )
+    assert all(text.endswith("the server is busy (429); try again later") for text in found)
+    for path in ("data/small.txt", "set/one.json"):
+        assert 2 <= toy.asked["GET", path] <= 10, "the client tries again, and so do we no more"
+
+
+def test_a_login_goes_to_the_hub_alone(toy: StandIn, tmp_path: Path) -> None:
+    script = (
+        'print(json.dumps([get(toy, "data/small.txt", "data/large.bin"), get(code, "one.json")]))'
+    )
+    found = run(toy, tmp_path, script, HF_TOKEN="hf_secret")
+    assert found == [["small\n", "large\n"], ["large\n"]]
+    assert toy.logins["GET", "data/small.txt"] == "Bearer hf_secret"
+    assert toy.logins["HEAD", "data/large.bin"] == "Bearer hf_secret"
+    assert toy.logins["GET", "data/large.bin"] is None, "its bytes come from another host"
+    assert toy.logins["GET", "set/one.json"] is None
+
+
+@pytest.mark.parametrize("arrived", [100_000, len(LARGE)])
+def test_what_had_arrived_before_a_stop_is_used(arrived: int, toy: StandIn, tmp_path: Path) -> None:
+    places = {name: tmp_path / "data" / name for name in ("code", "toy")}
+    for folder, name in ((places["code"], "one.json"), (places["toy"], "data/large.bin")):
+        part = folder / ".incoming" / f"{name}.{OLD[:12]}.partial"
+        part.parent.mkdir(parents=True)
+        part.write_bytes(LARGE[:arrived])
+    script = 'print(json.dumps([get(code, "one.json"), get(toy, "data/large.bin")]))'
+    assert run(toy, tmp_path, script) == [["large\n"], ["large\n"]]
+    assert (places["code"] / "one.json").read_bytes() == LARGE
+    assert (places["toy"] / "data" / "large.bin").read_bytes() == LARGE
+    assert set(toy.ranges) == {f"bytes={arrived}-"}
+    assert not list(tmp_path.rglob(".incoming"))
 
 
 def partial_size(toy: StandIn) -> int:

@@ -251,7 +251,8 @@ def fetch(name: str, languages: Sequence[str] | None = None, out: str | Path | N
     card = CARDS[name]
     for language in languages or ():
         if card.languages and language not in card.languages:
-            raise CorpusError(f"{name} has no language {language!r}, only {card.languages}")
+            known = ", ".join(card.languages)
+            raise CorpusError(f"{name} has no language {language!r}, only {known}")
     root = (hub.data_home() if out is None else Path(out)) / card.origin.name
     paths: list[str] = []
     for path in card.paths(card.languages if languages is None else tuple(languages)):

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from hbt.corpus import CorpusError
-from hbt.sources import hub_errors
 from hbt.sources.files import data_folder, plain_or_gzip
 from hbt.sources.hub_errors import DownloadError
+from hbt.sources.hub_transfer import (
+    from_github,
+    from_hub,
+    list_repository,
+    newest_revision,
+    unfinished,
+)
 from hbt.sources.pins import (
     LOCK,
     Lock,
@@ -32,21 +37,15 @@ from hbt.sources.pins import (
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+    from tqdm import tqdm
 
 INCOMING = ".incoming"  # files on their way, below the folder of the data
-PATIENCE = 5  # tries where a server is busy
-
-_Result = TypeVar("_Result")
+_UNSEEN = 5.0  # seconds of work without a progress line
 
 
 def data_home() -> Path:
     """Where downloads go: `data` in `HBT_CACHE_DIR`, or in `~/.cache/hbt`."""
     return Path(os.environ.get("HBT_CACHE_DIR") or Path.home() / ".cache" / "hbt") / "data"
-
-
-def github_endpoint() -> str:
-    """`HBT_GITHUB_ENDPOINT` (a mirror, or a stand-in for tests), or GitHub."""
-    return (os.environ.get("HBT_GITHUB_ENDPOINT") or "https://github.com").rstrip("/")
 
 
 def locate(origin: Origin, paths: Sequence[str], folder: str | Path | None = None) -> list[Path]:
@@ -134,19 +133,48 @@ def download(origin: Origin, paths: Sequence[str], root: Path) -> list[Path]:
             lock = _download_missing(origin, paths, root)
         except OSError as error:
             raise DownloadError(f"{root} cannot be written ({error.strerror})") from None
-    for path in paths:
-        check_locked(root, path, lock)
+    check_files(origin, paths, root, lock)
     return [root / path for path in paths]
+
+
+def check_files(origin: Origin, paths: Sequence[str], root: Path, lock: Lock) -> None:
+    """Compare files with their lock; a progress line where that takes long.
+
+    Raises:
+        CorpusError: one is missing, or differs in size or sha256.
+    """
+    from tqdm import tqdm
+
+    for path in tqdm(paths, desc=f"{origin.name}: checking", unit=" files", delay=_UNSEEN):
+        check_locked(root, path, lock)
 
 
 def _download_missing(origin: Origin, paths: Sequence[str], root: Path) -> Lock:
     with _alone(root):
         lock = read_lock(root, origin)
-        for path in paths:
-            if path not in lock.files or not (root / path).is_file():
+        missing = [path for path in paths if path not in lock.files or not (root / path).is_file()]
+        with _file_line(origin, len(paths), len(missing)) as line:
+            for path in missing:
+                line.set_postfix_str(path)
                 _download_one(origin, path, root, lock)
-        shutil.rmtree(root / INCOMING, ignore_errors=True)
+                line.update()
+        if not unfinished(root / INCOMING):
+            shutil.rmtree(root / INCOMING, ignore_errors=True)
     return lock
+
+
+def _file_line(origin: Origin, total: int, missing: int) -> tqdm:
+    """Which file of how many is on its way; within a file the client has a line of its own."""
+    from huggingface_hub.utils import are_progress_bars_disabled
+    from tqdm import tqdm
+
+    return tqdm(
+        desc=origin.name,
+        total=total,
+        initial=total - missing,
+        unit=" files",
+        disable=not missing or are_progress_bars_disabled(),
+    )
 
 
 def _alone(root: Path) -> BaseFileLock:
@@ -167,16 +195,8 @@ def _listing(origin: Origin, prefix: str, root: Path) -> list[str]:
     _make_folder(root)
     lock = read_lock(root, origin)
     if prefix not in lock.listings:
-        from huggingface_hub import HfApi
-
-        revision = lock.revision or _newest(origin)
-        where = {"repo_type": "dataset", "revision": revision, "recursive": True}
-
-        def ask() -> list[str]:
-            entries = HfApi().list_repo_tree(origin.repository, prefix or None, **where)
-            return sorted(entry.path for entry in entries if hasattr(entry, "blob_id"))
-
-        found = _patiently(ask, f"{origin.repository} {prefix}".strip())
+        revision = lock.revision or newest_revision(origin)
+        found = list_repository(origin, prefix, revision)
         with _alone(root):
             lock = read_lock(root, origin)
             lock.revision = lock.revision or revision
@@ -185,26 +205,16 @@ def _listing(origin: Origin, prefix: str, root: Path) -> list[str]:
     return lock.listings[prefix]
 
 
-def _newest(origin: Origin) -> str:
-    """The hash of the newest commit of a data set on the hub."""
-    from huggingface_hub import HfApi
-
-    info = _patiently(lambda: HfApi().dataset_info(origin.repository), origin.repository)
-    if not info.sha:
-        raise DownloadError(f"{origin.repository}: the hub does not name its newest commit")
-    return info.sha
-
-
 def _download_one(origin: Origin, path: str, root: Path, lock: Lock) -> None:
     """Fetch one file below `INCOMING`, check it, move it to its place, note it in the lock."""
     shown = f"{origin.repository}, file {path}"
     incoming = root / INCOMING
     incoming.mkdir(exist_ok=True)
     if origin.host == "hub":
-        lock.revision = lock.revision or _newest(origin)
-        arrived, announced = _from_hub(origin, path, lock.revision, incoming, shown)
+        lock.revision = lock.revision or newest_revision(origin)
+        arrived, announced = from_hub(origin, path, lock.revision, incoming, shown)
     else:
-        arrived, announced = _from_github(origin, path, incoming, shown), None
+        arrived, announced = from_github(origin, path, incoming, shown), None
     try:
         for expected in (known_hash(origin, path), announced):
             if expected:
@@ -217,72 +227,3 @@ def _download_one(origin: Origin, path: str, root: Path, lock: Lock) -> None:
     arrived.replace(root / path)
     lock.files[path] = {"bytes": size, "sha256": sha256}
     lock.write(root)
-
-
-def _from_hub(
-    origin: Origin, path: str, revision: str, incoming: Path, shown: str
-) -> tuple[Path, str | None]:
-    """The downloaded file, and the hash that the hub announces for it.
-
-    A large file's ETag is its sha256, a small one's is the id that git gives its bytes.
-    """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-
-    name = f"{origin.inside}/{path}".lstrip("/")
-    url = hf_hub_url(origin.repository, name, repo_type="dataset", revision=revision)
-    metadata = _patiently(lambda: get_hf_file_metadata(url), shown)
-    if metadata.commit_hash and metadata.commit_hash != revision:
-        found = metadata.commit_hash
-        raise DownloadError(f"{shown}: the hub gave revision {found}, not {revision}")
-    _check_room(incoming, metadata.size or 0, shown)
-
-    def fetch() -> str:
-        return hf_hub_download(
-            origin.repository, name, repo_type="dataset", revision=revision, local_dir=incoming
-        )
-
-    arrived = Path(_patiently(fetch, shown))
-    etag = metadata.etag or ""
-    kind = {64: "sha256", 40: "git"}.get(len(etag))
-    return arrived, f"{kind}:{etag}" if kind else None
-
-
-def _from_github(origin: Origin, path: str, incoming: Path, shown: str) -> Path:
-    from huggingface_hub.file_download import http_get
-
-    name = "/".join(filter(None, (origin.repository, "raw", origin.revision, origin.inside, path)))
-    arrived = incoming / path
-    part = arrived.with_name(f"{arrived.name}.{str(origin.revision)[:12]}.partial")
-    part.parent.mkdir(parents=True, exist_ok=True)
-
-    def fetch() -> None:
-        with part.open("ab") as file:
-            http_get(
-                f"{github_endpoint()}/{name}",
-                file,
-                resume_size=file.tell(),
-                headers={"Accept-Encoding": "identity"},
-                displayed_filename=f"{origin.name}/{path}",
-            )
-
-    _patiently(fetch, shown)
-    return part.replace(arrived)
-
-
-def _check_room(folder: Path, size: int, shown: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise DownloadError(f"{shown} has {size:,} bytes, but {folder} has room for {free:,} only")
-
-
-def _patiently(call: Callable[[], _Result], shown: str) -> _Result:
-    """`call()`, tried again where the server is busy; any failure as one sentence."""
-    for attempt in range(PATIENCE):
-        try:
-            return call()
-        except Exception as error:  # the client raises errors of many kinds, see hub_errors
-            seconds = hub_errors.seconds_to_wait(error, attempt)
-            if seconds is None or attempt == PATIENCE - 1:
-                raise hub_errors.explain(error, shown) from error
-            time.sleep(seconds)
-    raise AssertionError("unreachable")

@@ -15,14 +15,27 @@ class DownloadError(CorpusError):
     """A file could not be downloaded, or is not what it should be."""
 
 
-def seconds_to_wait(error: Exception, attempt: int) -> float | None:
+def status_of(error: BaseException) -> int | None:
+    """The server's answer (404, 429, ...), where the error is one."""
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def seconds_to_wait(error: Exception, attempt: int, of_file: bool = False) -> float | None:
     """How long to wait before another try; None where another try is of no use.
 
     A busy server (429, 500, 502, 503, 504) says how long (Retry-After), or the wait doubles from
     one second on; never more than a minute.
+
+    Args:
+        error: what the client raised.
+        attempt: how many tries there were before this one.
+        of_file: the bytes of a file were asked for; after a 429 the client has waited by itself.
     """
     response = getattr(error, "response", None)
-    if getattr(response, "status_code", None) not in (429, 500, 502, 503, 504):
+    status = status_of(error)
+    if response is None or status not in (429, 500, 502, 503, 504):
+        return None
+    if of_file and status == 429 and response.request.method == "GET":
         return None
     try:
         seconds = float(response.headers.get("Retry-After", ""))
@@ -43,7 +56,7 @@ def explain(error: Exception, shown: str) -> Exception:
     """
     from huggingface_hub import errors
 
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    status = status_of(error)
     offline = "1" in (os.environ.get("HF_HUB_OFFLINE"), os.environ.get("TRANSFORMERS_OFFLINE"))
     if isinstance(error, CorpusError):
         return error
@@ -56,7 +69,7 @@ def explain(error: Exception, shown: str) -> Exception:
     elif isinstance(error, errors.RevisionNotFoundError):
         text = "is not there at this revision: the repository has no such commit (any more)"
     elif isinstance(error, errors.LocalEntryNotFoundError):
-        text = f"could not be downloaded: no answer ({_first_line(error.__cause__ or error)})"
+        text = f"could not be downloaded: {_no_answer(error.__cause__ or error)}"
     elif isinstance(error, errors.RepositoryNotFoundError):
         text = "is not there: no such repository, or it asks for a login (set HF_TOKEN)"
     elif isinstance(error, errors.EntryNotFoundError) or status == 404:
@@ -67,6 +80,8 @@ def explain(error: Exception, shown: str) -> Exception:
         text = f"could not be downloaded: the server answered {status}"
     elif isinstance(error, OSError) and error.errno in _FULL:
         text = f"could not be written: {error.strerror} (is the disk full?)"
+    elif type(error).__name__ in ("ConnectError", "ConnectTimeout"):
+        text = f"could not be downloaded: {_no_answer(error)}"
     elif type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
         text = f"could not be downloaded: the connection failed ({_first_line(error)})"
         text += "; another try goes on where it stopped"
@@ -75,6 +90,12 @@ def explain(error: Exception, shown: str) -> Exception:
     else:
         return error
     return DownloadError(f"{shown} {text}")
+
+
+def _no_answer(error: BaseException) -> str:
+    request = getattr(error, "_request", None)  # the public one raises where there is none
+    where = f"from {request.url.host} " if request is not None else ""
+    return f"no answer {where}({_first_line(error)}); is there a network?"
 
 
 def _first_line(error: BaseException) -> str:

@@ -148,9 +148,11 @@ def check_locked(folder: Path, path: str, lock: Lock) -> None:
     """Compare a file in its folder with its lock.
 
     Raises:
-        CorpusError: it differs in size or sha256.
+        CorpusError: it is missing, or differs in size or sha256.
     """
     place, entry = folder / path, lock.files[path]
+    if not place.is_file():
+        raise CorpusError(f"{place} is missing: it was downloaded before ({LOCK})")
     size = place.stat().st_size
     if size != entry["bytes"] or file_hash(place) != f"sha256:{entry['sha256']}":
         raise CorpusError(

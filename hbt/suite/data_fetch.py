@@ -12,11 +12,25 @@ from hbt.suite.commands import FINE
 def add(actions: argparse._SubParsersAction) -> None:
     """Add both commands below `hbt data`."""
     fetch = actions.add_parser(
-        "fetch", help="download a data set at its pinned revision and check its hashes"
+        "fetch",
+        help="download a data set at its pinned revision and check its hashes",
+        description="Download what is not there yet, at the pinned revision, and compare every "
+        "file with all hashes that are known for it. After a stop the same command goes on where "
+        "it was. HF_ENDPOINT names another hub, HF_TOKEN a login, HBT_CACHE_DIR another cache.",
     )
     fetch.add_argument("name", metavar="NAME", help="a name that `hbt data cards` shows")
-    fetch.add_argument("--languages", nargs="+", metavar="CODE", help="only these languages")
-    fetch.add_argument("--out", type=Path, metavar="DIR", help="DIR/NAME instead of the cache")
+    fetch.add_argument(
+        "--languages",
+        nargs="+",
+        metavar="CODE",
+        help="only these (default: all that the data set has)",
+    )
+    fetch.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="download to DIR/NAME (default: NAME in the cache, ~/.cache/hbt/data)",
+    )
     fetch.set_defaults(run=_fetch)
     cards = actions.add_parser("cards", help="show the data sets: licence, size, known faults")
     cards.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all)")

@@ -17,8 +17,20 @@ def add(commands: argparse._SubParsersAction) -> None:
     """Add the command's parser."""
     parent = commands.add_parser("data", help="check real data, export benchmarks")
     actions = parent.add_subparsers(required=True, metavar="ACTION")
-    check = actions.add_parser("check", help="read a folder of real data and count what it holds")
-    check.add_argument("--data-dir", required=True, type=Path, metavar="DIR")
+    check = actions.add_parser(
+        "check",
+        help="read a folder of real data and count what it holds",
+        description="Read xquad-r, mlqa-r and ntrex, count them and compare the counts with the "
+        "published ones; look for text that the first two share; compare every downloaded file "
+        "with what was downloaded. Exit status: 0 all is well, 2 something is missing or broken.",
+    )
+    check.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="the folder around the data sets, as DIR/xquad-r (default: the cache of "
+        "`hbt data fetch`)",
+    )
     check.set_defaults(run=_check_data)
     export = actions.add_parser(
         "export",
@@ -37,9 +49,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _check_data(options: argparse.Namespace) -> int:
+    from hbt.sources.hub import data_home
     from hbt.suite.data_check import data_table
 
-    print(data_table(options.data_dir))
+    print(data_table(options.data_dir or data_home()))
     return FINE
 
 
