@@ -17,6 +17,7 @@ from hbt.sources.mldr import MLDR_LANGUAGES
 from hbt.sources.mmarco import MMARCO_LANGUAGES, PAPER_LANGUAGES, mmarco_items
 from hbt.sources.monolingual_items import miracl_items, mldr_items
 from hbt.sources.origins import MLQA_R_ORIGIN
+from hbt.sources.pairs_file import read_pairs_file
 from hbt.sources.parallel_folder import read_parallel_folder, restrict_items
 from hbt.sources.training_items import mlqa_r_items
 
@@ -48,10 +49,10 @@ TRAINING_SETS = {
     "miracl": TrainingSet(miracl_items, MIRACL_TRAIN_LANGUAGES, MIRACL_TRAIN_LANGUAGES),
     "mldr": TrainingSet(mldr_items, MLDR_LANGUAGES, MLDR_LANGUAGES),
 }
-FOLDER = "parallel"
-TRAINING_DATA = (*TRAINING_SETS, f"{FOLDER}:FOLDER")
+FOLDER, PAIRS = "parallel", "pairs"  # kinds of training data that lie at a path
+TRAINING_DATA = (*TRAINING_SETS, f"{FOLDER}:FOLDER", f"{PAIRS}:FILE")
 _NAMES = "|".join(map(re.escape, TRAINING_SETS))
-_BETWEEN = re.compile(rf"\+(?=(?:{_NAMES})(?:\+|$)|{FOLDER}:)")  # a folder's name may have a plus
+_BETWEEN = re.compile(rf"\+(?=(?:{_NAMES})(?:\+|$)|(?:{FOLDER}|{PAIRS}):)")  # paths may have a plus
 
 
 def training_items(
@@ -67,8 +68,9 @@ def training_items(
     Args:
         name: "mlqa-r" (small; paragraphs that overlap XQuAD-R are left out), "mmarco" (natively
             parallel, large), "miracl" and "mldr" (their train splits, within languages),
-            "parallel:FOLDER" (one's own translations, see `hbt.sources.parallel_folder`), or
-            several, as "mmarco+miracl".
+            "parallel:FOLDER" (one's own translations, see `hbt.sources.parallel_folder`),
+            "pairs:FILE" (any data set with a query and a passage in columns, see
+            `hbt.sources.pairs_file`), or several, as "mmarco+miracl".
         data_dir: folder around the data; None for the cache or a download.
         languages: codes to keep, in this order; of several sets each gives those that it has.
             Default: all, and the paper's seven of "mmarco".
@@ -80,8 +82,8 @@ def training_items(
     """
     names = _BETWEEN.split(name)
     for each in names:
-        kind, _, folder = each.partition(":")
-        if each not in TRAINING_SETS and not (kind == FOLDER and folder):
+        kind, _, path = each.partition(":")
+        if each not in TRAINING_SETS and not (kind in (FOLDER, PAIRS) and path):
             raise CorpusError(
                 f"training data {each!r} is none of {', '.join(TRAINING_DATA)}, nor several of "
                 "them with + between"
@@ -106,7 +108,11 @@ def training_items(
 def _opened(name: str) -> TrainingSet:
     if name in TRAINING_SETS:
         return TRAINING_SETS[name]
-    items = read_parallel_folder(name.partition(":")[2])
+    kind, _, path = name.partition(":")
+    if kind == PAIRS:
+        pairs = read_pairs_file(path)
+        return TrainingSet(pairs.items, tuple(pairs.files), tuple(pairs.files))
+    items = read_parallel_folder(path)
 
     def read(languages: Sequence[str], data_dir: str | Path | None) -> ParallelItems:
         return restrict_items(items, languages)
