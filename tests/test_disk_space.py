@@ -92,6 +92,8 @@ def test_what_an_earlier_run_left_is_not_counted_again(profile: Profile) -> None
     finish("finetuning", half.fields)
     assert unfinished(profile.base, experiments) == 14 - 4
     finish("finetuning", half.fields | {"parent": "another encoder", "seed": 1})
+    (disk_space.cache_directory() / "finetuning" / "broken").mkdir()
+    (disk_space.cache_directory() / "finetuning" / "begun.partial").mkdir()
     assert unfinished(profile.base, experiments) == 14 - 4
 
 

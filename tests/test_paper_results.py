@@ -109,7 +109,8 @@ def test_the_tables_of_a_published_encoder(
     paper = {"xlm-r": "XLM-R", "labse": "LaBSE"}[name]
     assert cli.main(["report", f"{paper}={out}", "--out", str(tmp_path / "report")]) in (0, 1)
     report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
-    assert f"(real, FOLDER/{name}, paper)" in report
+    assert f"(real, FOLDER/{name}, paper): real text; a replication of {paper} on" in report
+    assert "Fine-tuned on mlqa-r alone; the paper trains on other sets, too." in report
 
 
 def test_a_folder_with_tables_of_another_profile_is_left_as_it_is(

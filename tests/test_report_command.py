@@ -601,6 +601,12 @@ def test_files_that_do_not_fit_each_other(tmp_path: Path, report: Callable) -> N
     (run,) = runs.read_runs(labels)
     with pytest.raises(ValueError, match="they are of other runs"):
         run.difference(MULTILINGUAL)
+    fewer = evaluated(1.5, 0).per_query.query("item > 3")
+    fewer.to_parquet(two.with_suffix(".parquet"), index=False)
+    evaluation_files.frame.cache_clear()
+    (run,) = runs.read_runs(labels)
+    with pytest.raises(ValueError, match="1 seed: hybrid minus X-Y, multilingual: the two systems"):
+        run.difference(MULTILINGUAL)
     two.with_suffix(".parquet").write_bytes(b"no parquet")
     evaluation_files.frame.cache_clear()
     with pytest.raises(ValueError, match=r"two\.parquet cannot be read"):

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hbt.suite import checkpoints
 from hbt.suite.checkpoints import PATH
@@ -114,12 +115,18 @@ def unfinished(base: Experiment, experiments: Iterable[Experiment]) -> int:
         return 1 + planned.total()
     start = pretraining_stage(base, None)  # of a published encoder: whatever the world is
     finished: Counter[str] = Counter()
-    for folder in (cache_directory() / "finetuning").glob("*/"):
-        if not folder.name.endswith(".partial"):
-            fields = seal_of(folder)["fields"]
-            if fields["parent"] == start.key:
-                finished[_alike(fields["training"], fields["seed"])] += 1
+    for fields in _sealed("finetuning"):
+        if fields["parent"] == start.key:
+            finished[_alike(fields["training"], fields["seed"])] += 1
     return (not start.folder().is_dir()) + (planned - finished).total()
+
+
+def _sealed(stage: str) -> Iterator[dict[str, Any]]:
+    """The fields of the finished stages of a name; what has no readable seal is made anew."""
+    for folder in (cache_directory() / stage).glob("*/"):
+        if not folder.name.endswith(".partial"):
+            with suppress(OSError, ValueError, KeyError):
+                yield seal_of(folder)["fields"]
 
 
 def _alike(training: object, seed: int) -> str:

@@ -57,8 +57,12 @@ class EvaluationRun(Run):
         units = [self._units(name, *cell) for name in (contrast.first, contrast.second)]
         if units[0] is None or units[1] is None:
             return over_seeds(points)
-        found = paired_difference(*units)
-        return self._checked(found, points, f"{contrast.first} minus {contrast.second}", *cell[:2])
+        what = f"{contrast.first} minus {contrast.second}"
+        try:
+            found = paired_difference(*units)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {what}, {contrast.setting}: {error}") from error
+        return self._checked(found, points, what, *cell[:2])
 
     def score(self, sampling: str, setting: str, metric: str) -> Measured | None:
         """Mean over the languages of the run; None where it was not measured."""

@@ -71,6 +71,10 @@ def read_folder(folder: Path, label: str = "") -> FolderRun:
         raise ValueError(f"{folder} is of the encoder {encoder}, made from scratch: not {label}")
     differences = read_table(folder / "differences.csv", "difference")
     notes = []
+    if trained_on := run["profile"]["base"]["world"].get("training"):
+        notes.append(
+            f"Fine-tuned on {trained_on}; the paper's data, other sets among them, differ."
+        )
     if profile == "smoke":
         notes.append("The smoke profile only proves that all runs: its numbers judge no claim.")
     if any(each.over == "items" for each in differences.values()):
