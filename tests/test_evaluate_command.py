@@ -488,7 +488,7 @@ def test_bad_input_is_one_sentence_and_leaves_files_alone(
             "--benchmark xquad",
             "benchmark 'xquad' is none of xquad-r, mlqa-r, village,",
         ),
-        ("--benchmark xquad-r", "benchmark xquad-r is read from a folder: name it with --data-dir"),
+        ("--benchmark xquad-r --split dev", "xquad-r has no split 'dev', only test"),
         ("--benchmark xquad-r --data-dir nowhere", "nowhere is not a folder"),
         ("--benchmark xquad-r --data-dir . --split dev", "xquad-r has no split 'dev', only test"),
         (

@@ -123,9 +123,12 @@ def test_fetch_checks_the_real_files_against_their_printed_hashes(
 
         assert len(read_xquad_r(tmp_path / "out").query_texts) == 13_090
         assert hbt("fetch", "miracl", "--languages", "yo").returncode == 0
+        exported = hbt("export", "--benchmark", "xquad-r", "--format", "ids")  # by download
+        assert exported.stdout.count("\n") == 1 + 13_090 + 13_014
+        assert (tmp_path / "data" / "xquad-r" / "en.json").is_file()
 
         files["xquad-r/de.json"] = files["xquad-r/de.json"].replace(b"a", b"b", 1)
-        wrong = hbt("fetch", "xquad-r", "--languages", "de")
+        wrong = hbt("fetch", "xquad-r", "--languages", "de", "--out", "wrong")
         assert wrong.returncode == 2
         assert "file de.json has the wrong content: sha256:" in wrong.stderr
         assert "Traceback" not in wrong.stderr

@@ -27,8 +27,7 @@ def load_benchmark(
 
     Args:
         name: the name or the folder.
-        data_dir: the folder of real data; needed for xquad-r and mlqa-r alone. Without it those of
-            `STREAMED` come from the cache, or by download.
+        data_dir: the folder of real data; "" for the cache, or a download.
         split: of a BEIR folder, the judgments; of the village, one of `VILLAGE_SPLITS`.
         language: of a BEIR folder's records that name none.
         profile: the size of the village: smoke, classroom or full.
@@ -48,12 +47,10 @@ def load_benchmark(
     if name == VILLAGE:
         return _village(split, profile)
     if not is_folder:
-        if not str(data_dir):
-            raise ValueError(f"benchmark {name} is read from a folder: name it with --data-dir")
         if split != "test":
             raise ValueError(f"{name} has no split {split!r}, only test")
         read = sources.read_xquad_r if name == XQUAD_R else sources.read_mlqa_r
-        return read(data_dir)
+        return read(data_dir or sources.fetch(name))
     folder = Path(name)
     if not name or not folder.is_dir():
         raise ValueError(

@@ -65,7 +65,12 @@ def add_benchmark(parser: argparse.ArgumentParser) -> None:
         help="xquad-r, mlqa-r, village, miracl, miracl-hard-negatives, mldr (the last three with "
         "languages behind a colon, as mldr:hi,it) or a folder",
     )
-    parser.add_argument("--data-dir", default="", metavar="DIR", help="folder with the real data")
+    parser.add_argument(
+        "--data-dir",
+        default="",
+        metavar="DIR",
+        help="folder with the real data (default: the cache, or a download)",
+    )
     parser.add_argument(
         "--split", default="test", help="of a BEIR folder's qrels or of the village; default: test"
     )
