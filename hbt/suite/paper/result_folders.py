@@ -72,9 +72,7 @@ def read_folder(folder: Path, label: str = "") -> FolderRun:
     differences = read_table(folder / "differences.csv", "difference")
     notes = []
     if trained_on := run["profile"]["base"]["world"].get("training"):
-        notes.append(
-            f"Fine-tuned on {trained_on}; the paper's data, other sets among them, differ."
-        )
+        notes.append(f"Fine-tuned on {trained_on} alone; the paper trains on other sets, too.")
     if profile == "smoke":
         notes.append("The smoke profile only proves that all runs: its numbers judge no claim.")
     if any(each.over == "items" for each in differences.values()):
