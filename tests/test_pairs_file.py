@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 
 import hub_files
 import pytest
 
 from hbt.corpus import CorpusError
+from hbt.sources.pairs_file import read_pairs_file
 from hbt.sources.training_data import training_items
 from hbt.suite.cli import main
 
@@ -83,3 +85,15 @@ def test_a_broken_file_is_named(text: str, message: str, tmp_path: Path) -> None
         training_items(f"pairs:{path}")
     with pytest.raises(CorpusError, match=r"other\.yaml cannot be read"):
         training_items(f"pairs:{tmp_path / 'other.yaml'}")
+
+
+def test_the_documented_file_can_be_read(tmp_path: Path) -> None:
+    page = Path(__file__).parents[1].joinpath("docs", "data.md").read_text(encoding="utf-8")
+    block = page.partition("```yaml\n")[2].partition("```")[0]
+    text = textwrap.dedent(block).replace("0123...", "a" * 40)
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    found = read_pairs_file(tmp_path / "mine.yaml")
+    assert found.repository == "owner/name"
+    assert list(found.files) == ["de", "sw"]
+    assert (found.query, found.passage, found.id) == ("question", "context", "uid")
+    assert found.folder == str(tmp_path / "copy")
