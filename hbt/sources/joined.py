@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import overload
 
 import numpy as np
@@ -36,6 +36,9 @@ class NoTexts(Sequence):
     def __getitem__(self, index):
         found = range(self._length)[index]  # raises IndexError where a list would
         return NoTexts(len(found)) if isinstance(index, slice) else None
+
+    def __iter__(self) -> Iterator[None]:
+        return repeat(None, self._length)
 
 
 class JoinedTexts(Sequence):
