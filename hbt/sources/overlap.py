@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 CHARACTER_RUNS = {"zh": 16, "ja": 16, "th": 40}
@@ -64,20 +64,27 @@ def check_overlap(
         raise ValueError(f"length must be at least 1, not {length}")
     found_in: dict[str, list[str]] = defaultdict(list)  # run -> names of right texts
     for name, text in right.items():
-        for run in dict.fromkeys(_runs(text, unit, length)):
+        for run in dict.fromkeys(runs_of(words(text), unit, length)):
             found_in[run].append(name)
     shared: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, text in left.items():
-        for run in dict.fromkeys(_runs(text, unit, length)):
+        for run in dict.fromkeys(runs_of(words(text), unit, length)):
             for other in found_in.get(run, ()):
                 shared[name, other].append(run)
     rows = [Overlap(*pair, runs=len(runs), example=runs[0]) for pair, runs in shared.items()]
     return sorted(rows, key=lambda row: (-row.runs, row.left, row.right))
 
 
-def _runs(text: str, unit: str, length: int) -> list[str]:
-    units = words(text)
+def runs_of(found: Sequence[str], unit: str, length: int) -> Iterator[str]:
+    """The runs of `length` words, or characters of the joined words, in their order."""
     if unit == "character":
-        joined = "".join(units)
-        return [joined[start : start + length] for start in range(len(joined) - length + 1)]
-    return [" ".join(units[start : start + length]) for start in range(len(units) - length + 1)]
+        joined = "".join(found)
+        return (joined[start : start + length] for start in range(len(joined) - length + 1))
+    return (" ".join(found[start : start + length]) for start in range(len(found) - length + 1))
+
+
+def unit_of(language: str) -> tuple[str, int]:
+    """What texts of a language are compared by: "word" or "character", and the runs' length."""
+    if language in CHARACTER_RUNS:
+        return "character", CHARACTER_RUNS[language]
+    return "word", WORD_RUN

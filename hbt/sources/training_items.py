@@ -10,7 +10,7 @@ import numpy as np
 
 from hbt.corpus import Benchmark, CorpusError, ParallelItems
 from hbt.sources.lareqa import MLQA_R, connected, paragraph_clusters, read_paragraphs
-from hbt.sources.overlap import CHARACTER_RUNS, WORD_RUN, Overlap, check_overlap
+from hbt.sources.overlap import Overlap, check_overlap, unit_of
 
 MLQA_R_OVERLAPS = ("en-p0381", "en-p0544", "en-p0730", "en-p0908", "vi-p0331")
 """MLQA-R paragraphs that share a long run with XQuAD-R, found by `overlapping_paragraphs`."""
@@ -27,8 +27,7 @@ def overlapping_paragraphs(xquad: Benchmark, mlqa: Benchmark) -> dict[str, list[
     rows = {}
     for language in xquad.languages:
         if language in mlqa.languages:
-            unit = "character" if language in CHARACTER_RUNS else "word"
-            length = CHARACTER_RUNS.get(language, WORD_RUN)
+            unit, length = unit_of(language)
             texts = (_paragraph_texts(benchmark, language) for benchmark in (xquad, mlqa))
             rows[language] = check_overlap(*texts, unit=unit, length=length)
     return rows

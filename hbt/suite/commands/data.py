@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hbt.suite import data_fetch
+from hbt.suite import data_fetch, data_overlap
 from hbt.suite.commands import FINE
 from hbt.suite.commands.evaluate import add_benchmark, chosen_benchmark
 
@@ -15,7 +15,7 @@ FORMATS = ("ids", "beir", "trec")
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command's parser."""
-    parent = commands.add_parser("data", help="check real data, export benchmarks")
+    parent = commands.add_parser("data", help="fetch, check and export real data")
     actions = parent.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser(
         "check",
@@ -46,6 +46,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     export.set_defaults(run=_export_data)
     data_fetch.add(actions)
+    data_overlap.add(actions)
 
 
 def _check_data(options: argparse.Namespace) -> int:
