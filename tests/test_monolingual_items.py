@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import hub_files
 import pytest
 
 from hbt.corpus import CorpusError
-from hbt.sources import miracl, mldr
+from hbt.sources import miracl, mldr, origins
 from hbt.sources.monolingual_items import miracl_items, mldr_items
+from hbt.sources.pins import Lock, file_hash
 from hbt.sources.stored_pairs import stored_items
 from hbt.sources.training_data import training_items
 
@@ -76,6 +78,24 @@ def test_pairs_are_read_once_and_again_when_a_file_changes(
     assert not list((folder.parent / "cache").rglob("*.partial"))
 
 
+def test_a_corpus_may_be_removed_when_its_passages_are_picked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = folder.parent / "home" / "data"
+    for origin in (origins.MIRACL_ORIGIN, origins.MIRACL_CORPUS_ORIGIN):  # as after a download
+        lock = Lock(f"hub:{origin.repository}", "e" * 40)
+        root = shutil.copytree(folder / origin.name, cache / origin.name)
+        for path in (each for each in root.rglob("*") if each.is_file()):
+            sha256 = file_hash(path).partition(":")[2]
+            entry = {"bytes": path.stat().st_size, "sha256": sha256}
+            lock.files[path.relative_to(root).as_posix()] = entry
+        lock.write(root)
+    monkeypatch.setenv("HBT_CACHE_DIR", str(cache.parent))
+    first = miracl_items(["sw"]).digest()
+    (cache / "miracl-corpus/miracl-corpus-v1.0-sw/docs-0.jsonl.gz").unlink()
+    assert miracl_items(["sw"]).digest() == first
+
+
 def test_counts_and_languages_are_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(miracl._SIZES, "sw", miracl._SIZES["sw"]._replace(train=1_901))
     with pytest.raises(CorpusError, match="sw: train queries: there are 6, published are 1,901"):
@@ -94,15 +114,15 @@ def test_counts_and_languages_are_checked(folder: Path, monkeypatch: pytest.Monk
 
 def test_pairs_need_texts(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"x en: pair 2 lacks a text: \('q', ' '\)"):
-        stored_items("x", "en", [], lambda: [("q", "p"), ("q", " ")])
+        stored_items("x", "en", "", lambda: [("q", "p"), ("q", " ")])
     with pytest.raises(CorpusError, match="x en has no question with a relevant passage"):
-        stored_items("x", "en", [], lambda: [])
+        stored_items("x", "en", "", lambda: [])
 
 
 def test_texts_of_many_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hbt.sources.stored_pairs._BATCH_BYTES", 100)
     pairs = [(f"question {i}", "ü" * i) for i in range(1, 40)]
-    items = stored_items("x", "en", [], lambda: pairs)
+    items = stored_items("x", "en", "", lambda: pairs)
     assert list(zip(items.queries["en"], items.passages["en"], strict=True)) == pairs
     assert items.passages["en"].column.num_chunks > 5
 

@@ -78,6 +78,31 @@ def locate(origin: Origin, paths: Sequence[str], folder: str | Path | None = Non
     return found
 
 
+def content_key(origin: Origin, paths: Sequence[str], folder: str | Path | None = None) -> str:
+    """A text that is another one when the content of the files is; for what is made of them.
+
+    Files that a lock knows are not read for it, and may have been removed since they were used.
+
+    Args:
+        origin: the repository.
+        paths: as for `locate`.
+        folder: as for `locate`.
+
+    Raises:
+        DownloadError: as `locate`, of files that no lock knows.
+        CorpusError: the same.
+    """
+    place = data_home() / origin.name if folder is None else data_folder(folder, (origin.name,))
+    lock = read_lock(place, origin)
+    if any(path not in lock.files for path in paths):
+        found = locate(origin, paths, folder)
+        if folder is not None:
+            status = [(file.resolve(), file.stat()) for file in found]
+            return "\n".join(f"{path} {each.st_size} {each.st_mtime_ns}" for path, each in status)
+        lock = read_lock(place, origin)
+    return "\n".join(f"{path} {lock.files[path]['sha256']}" for path in paths)
+
+
 def list_files(
     origin: Origin,
     prefix: str,

@@ -6,14 +6,15 @@ train alone, by the files' names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
 
 from hbt.corpus import CorpusError, ParallelItems
-from hbt.sources.hub import locate
+from hbt.sources.hub import content_key, locate
 from hbt.sources.joined import join_items
 from hbt.sources.miracl import (
     MIRACL_TRAIN_LANGUAGES,
@@ -23,8 +24,7 @@ from hbt.sources.miracl import (
 )
 from hbt.sources.mldr import MLDR_LANGUAGES, check_mldr_count, mldr_paths, mldr_questions
 from hbt.sources.origins import MIRACL_CORPUS_ORIGIN, MIRACL_ORIGIN, MLDR_ORIGIN
-from hbt.sources.stored_pairs import stored_items
-from hbt.sources.streamed import StreamedTask
+from hbt.sources.stored_pairs import Pairs, stored_items
 
 _Row = TypeVar("_Row")
 _UNSEEN = 5.0  # seconds of work without a progress line
@@ -39,7 +39,8 @@ def miracl_items(
     """MIRACL's train questions, an item for each relevant passage.
 
     The passages are picked out of the corpus of each language at the first call (all sixteen are
-    90 million passages; sw, bn, hi, te and th together 2 million) and kept below the cache.
+    90 million passages; sw, bn, hi, te and th together 2 million) and kept below the cache: a
+    downloaded corpus is not needed again.
     Questions without a relevant passage are left out.
 
     Args:
@@ -53,13 +54,10 @@ def miracl_items(
     """
     parts = []
     for language in languages:
-        topics = locate(MIRACL_ORIGIN, miracl_topic_paths(language, "train"), folder)
-        corpus = locate(MIRACL_CORPUS_ORIGIN, miracl_corpus_paths(language), folder)
-
-        def pairs(language: str = language) -> Iterator[tuple[str, str]]:
-            return _picked(miracl_task(language, "train", folder, check_count=check_count))
-
-        parts.append(stored_items("MIRACL", language, [*topics, *corpus], pairs))
+        key = content_key(MIRACL_ORIGIN, miracl_topic_paths(language, "train"), folder)
+        key += "\n" + content_key(MIRACL_CORPUS_ORIGIN, miracl_corpus_paths(language), folder)
+        read = partial(_miracl_pairs, language, folder, check_count)
+        parts.append(stored_items("MIRACL", language, key, read))
     return join_items("MIRACL", parts)
 
 
@@ -81,22 +79,15 @@ def mldr_items(
     """
     parts = []
     for language in languages:
-        (path,) = locate(MLDR_ORIGIN, mldr_paths(language, "train")[1:], folder)
-
-        def pairs(language: str = language, path: Path = path) -> Iterator[tuple[str, str]]:
-            found = 0
-            for question in _shown(mldr_questions(path), f"MLDR {language} train", " questions"):
-                yield from ((question.text, text) for _, text in question.positive)
-                found += 1
-            if check_count:
-                check_mldr_count(language, "train", found)
-
-        parts.append(stored_items("MLDR", language, [path], pairs))
+        key = content_key(MLDR_ORIGIN, mldr_paths(language, "train")[1:], folder)
+        read = partial(_mldr_pairs, language, folder, check_count)
+        parts.append(stored_items("MLDR", language, key, read))
     return join_items("MLDR", parts)
 
 
-def _picked(task: StreamedTask) -> Iterator[tuple[str, str]]:
+def _miracl_pairs(language: str, folder: str | Path | None, check_count: bool) -> Pairs:
     """Question and passage of each positive judgment, in the order of the judgments."""
+    task = miracl_task(language, "train", folder, check_count=check_count)
     relevant = [
         (query, passage)
         for query, judged in task.judgments.items()
@@ -110,6 +101,17 @@ def _picked(task: StreamedTask) -> Iterator[tuple[str, str]]:
         if passage not in texts:
             raise CorpusError(f"{task.name}: passage {passage!r} of {query!r} is not in the corpus")
         yield task.queries[query], texts[passage]
+
+
+def _mldr_pairs(language: str, folder: str | Path | None, check_count: bool) -> Pairs:
+    """Question and document, in the order of the file."""
+    (path,) = locate(MLDR_ORIGIN, mldr_paths(language, "train")[1:], folder)
+    found = 0
+    for question in _shown(mldr_questions(path), f"MLDR {language} train", " questions"):
+        yield from ((question.text, text) for _, text in question.positive)
+        found += 1
+    if check_count:
+        check_mldr_count(language, "train", found)
 
 
 def _shown(rows: Iterable[_Row], name: str, unit: str) -> Iterable[_Row]:

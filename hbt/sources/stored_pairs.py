@@ -7,7 +7,7 @@ So the pairs of a language are read once, into an arrow file, and their texts st
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -30,9 +30,7 @@ _VERSION = 1  # raised when the files' form changes
 _BATCH_BYTES = 1 << 26
 
 
-def stored_items(
-    name: str, language: str, files: Sequence[Path], read: Callable[[], Pairs]
-) -> ParallelItems:
+def stored_items(name: str, language: str, key: str, read: Callable[[], Pairs]) -> ParallelItems:
     """An item for each pair; items with an equal question or an equal passage share a passage id.
 
     A question with several relevant passages is several items, and none of these passages is
@@ -41,13 +39,14 @@ def stored_items(
     Args:
         name: of the data and of its one source.
         language: of all pairs.
-        files: what the pairs are made of; they are made again when one of these changes.
+        key: says what the pairs are made of; with another one they are made again.
         read: makes the pairs.
 
     Raises:
         CorpusError: a pair lacks a text, there is none, or the file cannot be written.
     """
-    path = data_home() / "arrow" / _file_name(name, language, files)
+    version = hashlib.sha256(f"{_VERSION}\n{key}".encode()).hexdigest()[:16]
+    path = data_home() / "arrow" / f"{name.replace(' ', '-').lower()}-{language}-{version}.arrow"
     made_once(path, lambda partial: _write(read(), partial, f"{name} {language}"))
     table = _open(path)
     rows = np.arange(table.num_rows, dtype=np.int32)
@@ -63,15 +62,6 @@ def stored_items(
         queries={language: texts["query"]},
         passages={language: texts["passage"]},
     )
-
-
-def _file_name(name: str, language: str, files: Sequence[Path]) -> str:
-    """Another one when a file changes."""
-    key = hashlib.sha256(f"{_VERSION}".encode())
-    for file in files:
-        status = file.stat()
-        key.update(f"\x1f{file.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
-    return f"{name.replace(' ', '-').lower()}-{language}-{key.hexdigest()[:16]}.arrow"
 
 
 def _write(pairs: Pairs, path: Path, shown: str) -> None:
