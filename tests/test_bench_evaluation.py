@@ -13,6 +13,7 @@ from hbt.suite.bench.evaluation import table
 from hbt.suite.bench.made_pool import make, memory_increase, only_queries
 from hbt.suite.cli import main
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 SIZES = {"--queries": 40, "--passages": 90, "--dim": 16, "--languages": 3, "--sample": 7}
 
 
@@ -81,3 +82,17 @@ def test_bad_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert "'0' is not a whole number above 0" in capsys.readouterr().err
     assert main(["bench", "evaluation", "--queries", "3", "--passages", "20"]) == 2
     assert "3 queries and 20 passages cannot be in 11 languages" in capsys.readouterr().err
+
+
+def test_page_shows_what_was_measured() -> None:
+    file = REPOSITORY / "results" / "bench" / "evaluation.json"
+    result = json.loads(file.read_text(encoding="utf-8"))
+    page = (REPOSITORY / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert table(result) in page
+    assert result["command"] in page
+    assert result["peers"].keys() == {
+        "pytrec_eval",
+        "scikit-learn",
+        "ranx",
+        "sentence-transformers",
+    }
