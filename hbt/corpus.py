@@ -9,97 +9,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from hbt.digests import content_digest
+from hbt.parallel_items import CorpusError, ParallelItems
+
+__all__ = [
+    "MULTILINGUAL_POOL",
+    "Benchmark",
+    "CorpusError",
+    "ParallelItems",
+    "ParallelText",
+    "benchmark_from_items",
+]
 
 MULTILINGUAL_POOL = "all"
 """How the pool of all languages together is written in tables, beside the language codes."""
-
-
-class CorpusError(ValueError):
-    """Bad input data; the message is one sentence that names the place, the field and the value."""
-
-
-@dataclass(frozen=True)
-class ParallelItems:
-    """Training data: one question with its passage, in every language in which it exists.
-
-    Attributes:
-        name: name of the data, for messages and data cards.
-        languages: language codes; their order is the meaning of a language index.
-        passage_id: int64 array (n_items,); equal for items that share their passage.
-            The parallel copies of an item share it by definition.
-        source: int64 array (n_items,), index into `source_names`.
-        source_names: name of each source data set.
-        queries: language -> list of n_items strings, None where the item lacks the language.
-        passages: language -> list of n_items strings, None in the same places.
-            A column that lies on disk may be another sequence; with a method `presence()` (bool
-            array, which texts are there) it promises that no text is blank, and is not read here.
-
-    Raises:
-        CorpusError: lengths differ, an item has no language, or a text is empty or half missing.
-    """
-
-    name: str
-    languages: tuple[str, ...]
-    passage_id: np.ndarray
-    source: np.ndarray
-    source_names: tuple[str, ...]
-    queries: Mapping[str, Sequence[str | None]]
-    passages: Mapping[str, Sequence[str | None]]
-    available: np.ndarray = field(init=False, repr=False)
-    """bool array (n_items, n_languages): does the item exist in the language?"""
-
-    def __post_init__(self) -> None:
-        n_items = len(self.passage_id)
-        available = np.zeros((n_items, len(self.languages)), dtype=bool)
-        for column, language in enumerate(self.languages):
-            for field_name, texts in (("queries", self.queries), ("passages", self.passages)):
-                if language not in texts:
-                    raise CorpusError(f"{self.name}: {field_name} has no language {language!r}")
-                if len(texts[language]) != n_items:
-                    raise CorpusError(
-                        f"{self.name}: {field_name}[{language!r}] has {len(texts[language])} texts "
-                        f"for {n_items} items"
-                    )
-            has_query, has_passage = (
-                _presence(texts[language]) for texts in (self.queries, self.passages)
-            )
-            for item in np.flatnonzero(has_query != has_passage):
-                missing = "passage" if has_query[item] else "query"
-                raise CorpusError(f"{self.name}: item {item} lacks its {language} {missing}")
-            blank = [_first_blank(texts[language]) for texts in (self.queries, self.passages)]
-            for item in sorted(row for row in blank if row is not None):
-                raise CorpusError(f"{self.name}: item {item} has an empty {language} text")
-            available[:, column] = has_query
-        lonely = np.flatnonzero(~available.any(axis=1))
-        if len(lonely):
-            raise CorpusError(f"{self.name}: item {lonely[0]} exists in no language")
-        if len(self.source) != n_items:
-            raise CorpusError(f"{self.name}: source has {len(self.source)} values for {n_items}")
-        if n_items and not 0 <= int(self.source.min()) <= int(self.source.max()) < len(
-            self.source_names
-        ):
-            raise CorpusError(f"{self.name}: a source index is outside {self.source_names}")
-        object.__setattr__(self, "available", available)
-
-    def __len__(self) -> int:
-        return len(self.passage_id)
-
-    def digest(self) -> str:
-        """sha256 of the content, the same on every machine."""
-        texts = (
-            text or ""
-            for language in self.languages
-            for column in (self.queries[language], self.passages[language])
-            for text in column
-        )
-        return content_digest(
-            self.languages, self.source_names, [self.passage_id, self.source], texts
-        )
 
 
 @dataclass(frozen=True)
@@ -314,21 +241,6 @@ def benchmark_from_items(
         query_ids=[f"q{item}-{items.languages[column]}" for item, column in query_rows],
         passage_ids=[f"p{pid}-{items.languages[column]}" for pid, column in passage_keys],
     )
-
-
-def _presence(texts: Sequence[str | None]) -> np.ndarray:
-    """Bool array (n_texts,): is there a text?"""
-    if hasattr(texts, "presence"):
-        return texts.presence()
-    return np.fromiter((text is not None for text in texts), dtype=bool, count=len(texts))
-
-
-def _first_blank(texts: Sequence[str | None]) -> int | None:
-    """The first text of nothing but white space."""
-    if hasattr(texts, "presence"):
-        return None
-    found = (row for row, text in enumerate(texts) if text is not None and not text.strip())
-    return next(found, None)
 
 
 def _pick(values: Sequence[str], keep: np.ndarray) -> list[str]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from tqdm import tqdm
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from hbt.corpus import CorpusError
 from hbt.sources.hub import data_home
 from hbt.tokens import Tokens, distinct, id_chunks, prompt, reader, tokenise
+from hbt.whole_files import made_once
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 IN_MEMORY = 2**15  # texts of a column that stays in memory, at most
 _KEEP = 2**26  # bytes of token ids in memory that are kept for the next training
 _kept: dict[str, Tokens] = {}
-_IDS, _BOUNDS, _TEXT = ("ids", "<i4"), ("bounds", "<i8"), ("text", "<i4")  # files, their numbers
 
 
 def tokenise_columns(
@@ -107,47 +106,47 @@ def _filed(
     line: str | None,
 ) -> Tokens:
     """A column on disk."""
-    from filelock import FileLock
-
     different, text = distinct(texts)
-    folder = data_home() / "tokens" / _key(reading, different, text)
-    partial = folder.with_name(f"{folder.name}.partial")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not folder.is_dir():
-                shutil.rmtree(partial, ignore_errors=True)
-                partial.mkdir()
-                with tqdm(
-                    desc=line, total=len(different), unit=" texts", disable=line is None
-                ) as bar:
-                    _write(partial, id_chunks(model, different, role), text, bar)
-                partial.replace(folder)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise CorpusError(f"{folder} cannot be written ({error.strerror or error})") from None
-    ids, bounds, text = (_mapped(folder / name, kind) for name, kind in (_IDS, _BOUNDS, _TEXT))
-    if len(text) != len(texts) or len(bounds) != len(different) + 1 or len(ids) != bounds[-1]:
-        raise CorpusError(f"{folder} is broken: remove it, and it is made again")
+    path = data_home() / "tokens" / _key(reading, different, text)
+
+    def make(partial: Path) -> None:
+        bar = tqdm(desc=line, total=len(different), unit=" texts", disable=line is None)
+        with bar, partial.open("wb") as stream:
+            _write(stream, id_chunks(model, different, role), text, bar)
+
+    ids, bounds, text = _mapped(made_once(path, make))
     return Tokens(ids, bounds, text, reader(model)[1])
 
 
 def _write(
-    folder: Path, chunks: Iterable[tuple[np.ndarray, np.ndarray]], text: np.ndarray, bar: tqdm
+    stream: BinaryIO,
+    chunks: Iterable[tuple[np.ndarray, np.ndarray]],
+    text: np.ndarray,
+    bar: tqdm,
 ) -> None:
+    """Ids and `text` as int32, filled up to 8 bytes; bounds, sizes of ids and `text` as int64."""
     lengths = [np.zeros(1, np.int64)]
-    with (folder / _IDS[0]).open("wb") as stream:
-        for ids, length in chunks:
-            stream.write(ids.astype(_IDS[1], copy=False).tobytes())
-            lengths.append(length)
-            bar.update(len(length))
-    np.cumsum(np.concatenate(lengths)).astype(_BOUNDS[1]).tofile(folder / _BOUNDS[0])
-    text.astype(_TEXT[1]).tofile(folder / _TEXT[0])
+    for ids, length in chunks:
+        stream.write(ids.astype("<i4", copy=False).tobytes())
+        lengths.append(length)
+        bar.update(len(length))
+    bounds = np.cumsum(np.concatenate(lengths))
+    stream.write(text.astype("<i4", copy=False).tobytes())
+    stream.write(bytes(-stream.tell() % 8))
+    stream.write(np.append(bounds, [bounds[-1], len(text)]).astype("<i8").tobytes())
 
 
-def _mapped(path: Path, kind: str) -> np.ndarray:
-    """Numbers of a file, memory-mapped; a missing or cut file has none or too few."""
-    size = path.stat().st_size if path.is_file() else 0
-    shape = size // np.dtype(kind).itemsize
-    # no file of length 0 can be mapped
-    return np.asarray(np.memmap(path, kind, "r", shape=shape)) if shape else np.zeros(0, kind)
+def _mapped(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ids, bounds and `text` of a file, memory-mapped.
+
+    Raises:
+        CorpusError: the file is broken.
+    """
+    whole = np.asarray(np.memmap(path, "u1", "r")) if path.stat().st_size else np.zeros(0, "u1")
+    n_ids, n_text = whole[-16:].view("<i8") if len(whole) % 8 == 0 and len(whole) else (0, -1)
+    middle = 4 * (n_ids + n_text)
+    bounds = whole[middle + -middle % 8 : -16].view("<i8") if 0 <= n_text <= len(whole) else []
+    if not len(bounds) or bounds[0] != 0 or bounds[-1] != n_ids:
+        raise CorpusError(f"{path} is broken: remove it, and it is made again")
+    numbers = whole[:middle].view("<i4")
+    return numbers[:n_ids], bounds, numbers[n_ids:]

@@ -22,10 +22,10 @@ from transformers import TrainerCallback
 from hbt.row_gradients import RowGradient, gradient_by_rows
 from hbt.sampling import unpack
 from hbt.token_columns import tokenise_columns
-from hbt.tokens import features_of
+from hbt.tokens import Tokens, features_of
 
 if TYPE_CHECKING:
-    from hbt.corpus import ParallelItems
+    from hbt.parallel_items import ParallelItems, Side
     from hbt.training import TrainingSettings
 
 WEIGHTS = "weights.pt"
@@ -47,23 +47,32 @@ class Examples(torch.utils.data.Dataset):
     def __init__(
         self, model: SentenceTransformer, items: ParallelItems, progress: bool = False
     ) -> None:
-        self.n_languages, self.passage_id = len(items.languages), items.passage_id
-        self.queries, self.passages = (
-            tokenise_columns(model, {code: side[code] for code in items.languages}, role, progress)
-            for role, side in (("query", items.queries), ("passage", items.passages))
-        )
+        def read(side: Side, role: str) -> list[Tokens]:
+            columns = {code: side[code] for code in items.languages}
+            return tokenise_columns(model, columns, role, progress)
+
+        self.n_languages = len(items.languages)
+        self.passage_id, self.negative_id = items.passage_id, items.negative_id
+        self.queries, self.passages = read(items.queries, "query"), read(items.passages, "passage")
+        self.negatives = [read(side, "passage") for side in items.negatives]
 
     def __getitems__(self, packed: Sequence[int]) -> dict[str, Tensor]:
-        """A whole batch at once, as the trainer's collator would have made it from texts."""
+        """A whole batch at once, as the trainer's collator would have made it from texts.
+
+        Hard negatives are in the language of their example's passage.
+        """
         item, query_language, passage_language = unpack(np.asarray(packed), self.n_languages)
-        label = torch.from_numpy(self.passage_id[item].astype(np.int64))
-        batch: dict[str, Tensor] = {"label": label}
-        for column, tokens, language in (
-            ("query", self.queries, query_language),
-            ("passage", self.passages, passage_language),
-        ):
+        label = self.passage_id[item]
+        if self.negative_id is not None:
+            label = np.column_stack([label, self.negative_id[item]])
+        batch: dict[str, Tensor] = {"label": torch.from_numpy(label.astype(np.int64))}
+        columns = [("query", self.queries, query_language)]
+        columns += [("passage", self.passages, passage_language)]
+        for number, tokens in enumerate(self.negatives, start=1):
+            columns.append((f"negative_{number}", tokens, passage_language))
+        for name, tokens, language in columns:
             features = features_of(tokens, language, item)
-            batch.update({f"{column}_{name}": value for name, value in features.items()})
+            batch.update({f"{name}_{feature}": value for feature, value in features.items()})
         return batch
 
 

@@ -92,7 +92,8 @@ class Watch:
 def run(name: str, options: dict, model: SentenceTransformer, out: Path) -> None:
     before = parameters(model)
     with Watch(options.get("kill_at")) as watch:
-        log = finetune(model, tiny_items(), settings_of(options), out / name, progress=False)
+        items = tiny_items(negatives=options.get("negatives", 0))
+        log = finetune(model, items, settings_of(options), out / name, progress=False)
     np.savez(
         out / f"{name}.{RANK}.npz",
         before=before,

@@ -25,12 +25,16 @@ ITEMS = tiny_items()
 EXACT = {"double": True}
 ACCUMULATED = {"double": True, "training": {"accumulation": 2}}
 CACHED = {"double": True, "training": {"mini_batch": 5}}
+TRIPLETS = {"double": True, "negatives": 2, "training": {"length_groups": 2}}
+CACHED_TRIPLETS = {"double": True, "negatives": 1, "training": {"mini_batch": 5, "accumulation": 2}}
 ONE_PAIR = {"dropout": 0.1, "plan": {"one_pair_per_batch": True}}
 OTHER_SEED = {"double": True, "plan": {"seed": 4}}
 RUNS = {
     "exact": EXACT,
     "accumulated": ACCUMULATED,
     "cached": CACHED,
+    "triplets": TRIPLETS,
+    "cached-triplets": CACHED_TRIPLETS,
     "one-pair": ONE_PAIR,
     "other-seed": OTHER_SEED,
 }
@@ -139,7 +143,7 @@ def test_processes_share_kind_pair_and_batch(two: Path, name: str) -> None:
     assert kinds == {MONOLINGUAL, CROSS_LINGUAL}
 
 
-@pytest.mark.parametrize("name", ["exact", "accumulated", "cached"])
+@pytest.mark.parametrize("name", ["exact", "accumulated", "cached", "triplets", "cached-triplets"])
 def test_two_processes_equal_one_with_the_whole_batch(one: Path, two: Path, name: str) -> None:
     alone, shared = left(one, name, 1)[0], left(two, name, 2)[0]
     np.testing.assert_array_equal(alone["digest"], shared["digest"])

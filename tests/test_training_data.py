@@ -27,13 +27,28 @@ def test_mmarco_is_parallel_by_id(tmp_path: Path, cache: Path) -> None:
     assert list(items.passages["en"]) == [f"english passage {i}" for i in (1, 0, 3)]
     assert items.passage_id.tolist() == [1, 0, 3]
     assert items.available.all()
-    others = mmarco.mmarco_negatives(["en", "de"], folder)
-    assert list(others["en"]) == [f"english passage {i}" for i in (3, 1, 1)]
+    assert items.negatives == ()
+    one = mmarco.mmarco_items(["en", "de"], folder, negatives=1)
+    assert list(one.negatives[0]["en"]) == [f"english passage {i}" for i in (3, 1, 1)]
+    assert list(one.negatives[0]["de"]) == [f"german passage {i}" for i in (3, 1, 1)]
+    assert one.negative_id.tolist() == [[3], [1], [1]]
+    assert list(one.queries["de"]) == list(items.queries["de"])
+    two = mmarco.mmarco_items(["en"], folder, negatives=2)  # one pair has as many
+    assert two.passage_id.tolist() == [1]
+    assert two.negative_id.tolist() == [[3, 2]]
+    assert [list(side["en"]) for side in two.negatives] == [
+        ["english passage 3"],
+        ["english passage 2"],
+    ]
 
     triples = mmarco.mmarco_items(["en", "de"], folder, each_triple=True)
     assert triples.passage_id.tolist() == [1, 0, 1, 3]
-    others = mmarco.mmarco_negatives(["en", "de"], folder, each_triple=True)
-    assert list(others["de"])[2] is None, "German lacks the text of passage 2"
+    triples = mmarco.mmarco_items(["en"], folder, each_triple=True, negatives=1)
+    assert triples.negative_id.tolist() == [[3], [1], [2], [1]]
+    with pytest.raises(CorpusError, match="1 of 4 items lack a text"):  # German passage 2
+        mmarco.mmarco_items(["en", "de"], folder, each_triple=True, negatives=1)
+    with pytest.raises(CorpusError, match="negatives is 2; a triple has 1"):
+        mmarco.mmarco_items(["en"], folder, each_triple=True, negatives=2)
     assert list(mmarco.mmarco_passages("en", folder))[3] == ("3", "english passage 3")
     kept = sorted(path.name for path in (cache / "data" / "arrow").iterdir())
     assert len(kept) == 5, "each table was made once"
@@ -51,7 +66,6 @@ def test_mmarco_leaves_out_few_and_refuses_many_without_a_text(tmp_path: Path) -
     (folder / "data/triples.train.ids.small.tsv").write_bytes(hub_files.tsv(*rows))
     items = mmarco.mmarco_items(["en", "de"], folder, each_triple=True)
     assert len(items) == 120
-    assert len(mmarco.mmarco_negatives(["en", "de"], folder, each_triple=True)["en"]) == 120
     (folder / path).write_bytes(hub_files.tsv((2, "b"), (1, "a")))
     with pytest.raises(CorpusError, match=r"german_collection\.tsv: id 1 comes after 2"):
         mmarco.mmarco_items(["de"], folder)

@@ -40,29 +40,39 @@ def _sentence(language: str, fact: tuple[int, int, int], question: bool) -> str:
     return " ".join([who, *words[::-1]]) + "?" if question else " ".join(words) + "."
 
 
-def tiny_items(n_items: int = 256) -> ParallelItems:
-    """Items 5 and 6 share their passage id; every tenth item lacks Chinese."""
+def tiny_items(n_items: int = 256, negatives: int = 0) -> ParallelItems:
+    """Items 5 and 6 share their passage id; every tenth item lacks Chinese.
+
+    The hard negatives of an item are passages of other items, one of them its neighbour's.
+    """
     facts = FACTS[:n_items]
-    texts = {
-        question: {
+
+    def side(question: bool, other: int = 0) -> dict[str, list[str | None]]:
+        return {
             language: [
-                None if language == "zh" and row % 10 == 9 else _sentence(language, fact, question)
-                for row, fact in enumerate(facts)
+                None
+                if language == "zh" and row % 10 == 9
+                else _sentence(language, facts[(row + other) % n_items], question)
+                for row in range(n_items)
             ]
             for language in WORDS
         }
-        for question in (True, False)
-    }
+
     passage_id = np.arange(len(facts)) + 100
     passage_id[6] = passage_id[5]
+    others = [1 + 7 * number for number in range(negatives)]
     return ParallelItems(
         name="tiny",
         languages=tuple(WORDS),
         passage_id=passage_id,
         source=np.zeros(len(facts), dtype=np.int64),
         source_names=("tiny",),
-        queries=texts[True],
-        passages=texts[False],
+        queries=side(True),
+        passages=side(False),
+        negatives=tuple(side(False, other) for other in others),
+        negative_id=np.stack([np.roll(passage_id, -other) for other in others], axis=1)
+        if others
+        else None,
     )
 
 

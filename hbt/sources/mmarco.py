@@ -91,6 +91,7 @@ def mmarco_items(
     folder: str | Path | None = None,
     *,
     each_triple: bool = False,
+    negatives: int = 0,
 ) -> ParallelItems:
     """Training data, parallel in all the languages; the texts stay on disk.
 
@@ -100,54 +101,44 @@ def mmarco_items(
         languages: codes of `MMARCO_LANGUAGES`.
         folder: as for `hbt.sources.hub.locate`.
         each_triple: an item for each of the 39.8 million triples, as the paper's Table 9 counts;
-            else one for each different pair of a query and its passage. A pair comes with many
-            "other" passages, so a plan without hard negatives wants the pairs.
+            else one for each different pair of a query and its passage.
+        negatives: hard negatives of an item: the "other" passages of its triple, or of the first
+            triples of its pair that differ in it. Pairs with fewer of them are left out.
 
     Returns:
-        Items in the order of the triples; `passage_id` is the number of the passage. Items that
-        lack a text in one of the languages are left out. `mmarco_negatives` has the other passage
-        of each item.
+        Items in the order of the triples; `passage_id` and `negative_id` are numbers of passages.
+        Items that lack a text in one of the languages are left out.
 
     Raises:
-        CorpusError: an unknown language, a missing or broken file, or more than one item in a
-            hundred lacks a text.
+        CorpusError: an unknown language, a missing or broken file, more than one item in a hundred
+            lacks a text, or a triple is asked for more than one negative.
     """
     mmarco_paths(languages)  # an unknown language is refused before the work
-    triples = _items_of(mmarco_triples(folder), each_triple)
+    if not 0 <= negatives <= (1 if each_triple else negatives):
+        raise CorpusError(f"mMARCO: negatives is {negatives}; a triple has 1, and 0 is the least")
+    triples = mmarco_triples(folder)
+    rows = triples if each_triple else _pairs(triples, max(negatives, 1))
+    rows = rows[:, : 2 + negatives]  # query, relevant passage, negatives
     passages, queries = _columns(tuple(languages), folder)
-    triples = triples[_complete(triples, [(queries, 0), (passages, 1)])]
+    rows = rows[_complete(rows, queries, passages)]
 
     def texts(found: _Columns, column: int) -> dict[str, ArrowTexts]:
         return {
-            code: ArrowTexts(texts, triples[:, column], row_of)
+            code: ArrowTexts(texts, rows[:, column], row_of)
             for code, (row_of, texts) in found.items()
         }
 
     return ParallelItems(
         name="mMARCO",
         languages=tuple(languages),
-        passage_id=triples[:, 1].astype(np.int64),
-        source=np.zeros(len(triples), dtype=np.int64),
+        passage_id=rows[:, 1].astype(np.int64),
+        source=np.zeros(len(rows), dtype=np.int64),
         source_names=("mMARCO",),
         queries=texts(queries, 0),
         passages=texts(passages, 1),
+        negatives=tuple(texts(passages, 2 + number) for number in range(negatives)),
+        negative_id=rows[:, 2:].astype(np.int64) if negatives else None,
     )
-
-
-def mmarco_negatives(
-    languages: Sequence[str] = PAPER_LANGUAGES,
-    folder: str | Path | None = None,
-    *,
-    each_triple: bool = False,
-) -> dict[str, ArrowTexts]:
-    """Language -> the other passage of each item of `mmarco_items`, given the same arguments.
-
-    With pairs it is the other passage of the pair's first triple; None where it has no text.
-    """
-    triples = _items_of(mmarco_triples(folder), each_triple)
-    passages, queries = _columns(tuple(languages), folder)
-    other = triples[_complete(triples, [(queries, 0), (passages, 1)]), 2]
-    return {code: ArrowTexts(texts, other, row_of) for code, (row_of, texts) in passages.items()}
 
 
 def mmarco_triples(folder: str | Path | None = None) -> np.ndarray:
@@ -156,12 +147,26 @@ def mmarco_triples(folder: str | Path | None = None) -> np.ndarray:
     return int_table(path, 3, data_home() / "arrow" / converted_name(path, ".i4"))
 
 
-def _items_of(triples: np.ndarray, each_triple: bool) -> np.ndarray:
-    """All triples, or those in which a pair of query and passage comes for the first time."""
-    if each_triple:
-        return triples
+def _pairs(triples: np.ndarray, others: int) -> np.ndarray:
+    """Each different pair of a query and its passage, with its first so many different others.
+
+    Returns:
+        Whole numbers (n_pairs, 2 + others), in the order in which the pairs first come.
+    """
     key = triples[:, 0].astype(np.int64) << 32 | triples[:, 1]
-    return triples[np.sort(np.unique(key, return_index=True)[1])]
+    if others == 1:
+        return triples[np.sort(np.unique(key, return_index=True)[1])]
+    order = np.argsort(key, kind="stable")
+    first = np.append(True, np.diff(key[order]) != 0)
+    group = np.cumsum(first) - 1  # number of the pair, along `order`
+    _, kept = np.unique(group << 32 | triples[order, 2], return_index=True)
+    kept.sort()  # a passage that a pair has twice counts once
+    order, group = order[kept], group[kept]
+    size = np.bincount(group)
+    place = np.arange(len(group)) - np.repeat(np.cumsum(size) - size, size)
+    chosen = order[(place < others) & (size[group] >= others)].reshape(-1, others)
+    chosen = chosen[np.argsort(chosen[:, 0])]
+    return np.column_stack([triples[chosen[:, 0], :2], triples[chosen, 2]])
 
 
 def _columns(languages: tuple[str, ...], folder: str | Path | None) -> tuple[_Columns, _Columns]:
@@ -189,12 +194,11 @@ def _numbered(source: Path) -> Iterator[tuple[int, str]]:
         yield int(number), text
 
 
-def _complete(triples: np.ndarray, needed: list[tuple[_Columns, int]]) -> np.ndarray | slice:
-    """Which triples have all their texts in all languages; a slice where they all have."""
-    complete = np.ones(len(triples), dtype=bool)
-    for columns, side in needed:
-        for row_of, _ in columns.values():
-            keys = triples[:, side]
+def _complete(rows: np.ndarray, queries: _Columns, passages: _Columns) -> np.ndarray | slice:
+    """Which rows have all their texts in all languages; a slice where they all have."""
+    complete = np.ones(len(rows), dtype=bool)
+    for side, keys in enumerate(rows.T):
+        for row_of, _ in (queries if side == 0 else passages).values():
             inside = keys < len(row_of)
             complete &= inside
             complete[inside] &= row_of[keys[inside]] >= 0

@@ -3,7 +3,8 @@
 `LANGUAGE.jsonl` (objects with `id`, `query`, `passage`) or `LANGUAGE.tsv` (a header line with
 these names), plain or gzip-compressed. An item that a file lacks lacks the language. Ids are
 texts. Items with an equal passage in some language share a passage id; with `passage_id` in the
-files those that share it do.
+files those that share it do. Hard negatives are in `negative`, or in `negative_1`, `negative_2` and
+so on, each in the language of the file.
 """
 
 from __future__ import annotations
@@ -22,14 +23,42 @@ _FILE = re.compile(r"([A-Za-z]{2,3}(?:[-_][A-Za-z]+)*)\.(jsonl|tsv)(\.gz)?")
 _NEEDED = ("id", "query", "passage")
 
 
-def read_parallel_folder(folder: str | Path) -> ParallelItems:
+def read_parallel_folder(folder: str | Path, negatives: int = 0) -> ParallelItems:
     """The items of a folder, its languages in alphabetical order.
+
+    Args:
+        folder: with the files.
+        negatives: hard negatives of each item to read; an error where a file has fewer.
 
     Raises:
         CorpusError: the folder has no such file or two of a language, a file is broken, or an id
             is doubled in a language.
     """
-    folder = Path(folder)
+    files = _files(Path(folder))
+    copies: dict[str, dict[str, tuple[str, ...]]] = {}
+    shared: dict[str, list[str]] = {}
+    for language, path in files.items():
+        for place, record in _records(path):
+            item, *texts = (
+                _text(record, key, place) for key in (*_NEEDED, *_keys(record, negatives))
+            )
+            if language in copies.setdefault(item, {}):
+                raise CorpusError(f"{place}: id {item!r} comes a second time")
+            copies[item][language] = tuple(texts)
+            if record.get("passage_id") is not None:
+                shared.setdefault(item, []).append(str(record["passage_id"]))
+    return items_of_copies(Path(folder).resolve().name, tuple(files), copies, shared)
+
+
+def _keys(record: Mapping[str, object], negatives: int) -> list[str]:
+    """What the hard negatives of a record are called."""
+    if negatives == 1 and "negative" in record:
+        return ["negative"]
+    return [f"negative_{number + 1}" for number in range(negatives)]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Language -> file."""
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not a folder")
     files: dict[str, Path] = {}
@@ -40,23 +69,13 @@ def read_parallel_folder(folder: str | Path) -> ParallelItems:
             files[match[1]] = path
     if not files:
         raise CorpusError(f"{folder} has no LANGUAGE.jsonl or LANGUAGE.tsv")
-    copies: dict[str, dict[str, tuple[str, str]]] = {}
-    shared: dict[str, list[str]] = {}
-    for language, path in files.items():
-        for place, record in _records(path):
-            item, query, passage = (_text(record, key, place) for key in _NEEDED)
-            if language in copies.setdefault(item, {}):
-                raise CorpusError(f"{place}: id {item!r} comes a second time")
-            copies[item][language] = (query, passage)
-            if record.get("passage_id") is not None:
-                shared.setdefault(item, []).append(str(record["passage_id"]))
-    return items_of_copies(folder.resolve().name, tuple(files), copies, shared)
+    return files
 
 
 def items_of_copies(
     name: str,
     languages: tuple[str, ...],
-    copies: Mapping[str, Mapping[str, tuple[str, str]]],
+    copies: Mapping[str, Mapping[str, tuple[str, ...]]],
     shared: Mapping[str, list[str]] | None = None,
 ) -> ParallelItems:
     """Items from their copies.
@@ -64,16 +83,25 @@ def items_of_copies(
     Args:
         name: name of the data.
         languages: codes, in order.
-        copies: item -> language -> (query, passage).
+        copies: item -> language -> query, passage and any number of hard negatives, of which each
+            item has as many.
         shared: item -> ids of its passage, equal where items share it.
     """
+    items = list(copies.values())
+    n_negatives = len(next((texts for found in items for texts in found.values()), ("", ""))) - 2
     groups = [
         [
-            *((language, passage) for language, (_, passage) in found.items()),
+            *((language, texts[1]) for language, texts in found.items()),
             *(("", each) for each in (shared or {}).get(item, ())),
         ]
         for item, found in copies.items()
     ]
+    groups += [
+        [(language, texts[2 + number]) for language, texts in found.items()]
+        for found in items
+        for number in range(n_negatives)
+    ]
+    ids = np.array(connected(groups), dtype=np.int64)
 
     def side(index: int) -> dict[str, list[str | None]]:
         return {
@@ -81,15 +109,16 @@ def items_of_copies(
             for language in languages
         }
 
-    items = list(copies.values())
     return ParallelItems(
         name=name,
         languages=languages,
-        passage_id=np.array(connected(groups), dtype=np.int64),
+        passage_id=ids[: len(items)],
         source=np.zeros(len(items), dtype=np.int64),
         source_names=(name,),
         queries=side(0),
         passages=side(1),
+        negatives=tuple(side(2 + number) for number in range(n_negatives)),
+        negative_id=ids[len(items) :].reshape(-1, n_negatives) if n_negatives else None,
     )
 
 
@@ -103,16 +132,7 @@ def restrict_items(items: ParallelItems, languages: Sequence[str]) -> ParallelIt
         if language not in items.languages:
             raise CorpusError(f"{items.name} has no language {language!r}, only {items.languages}")
     columns = [items.languages.index(language) for language in languages]
-    keep = np.flatnonzero(items.available[:, columns].any(axis=1))
-    return ParallelItems(
-        name=items.name,
-        languages=tuple(languages),
-        passage_id=items.passage_id[keep],
-        source=items.source[keep],
-        source_names=items.source_names,
-        queries={code: [items.queries[code][row] for row in keep] for code in languages},
-        passages={code: [items.passages[code][row] for row in keep] for code in languages},
-    )
+    return items.part(np.flatnonzero(items.available[:, columns].any(axis=1)), languages)
 
 
 def _records(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
