@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +77,15 @@ def test_sources_of_one_name_are_one_source() -> None:
     assert joined.source_names == ("x",)
     assert joined.source.tolist() == [0, 0]
     assert joined.passage_id.tolist() == [0, 1]
+    mine = items("x", {"sw": ["a"]}, [0])
+    other = dataclasses.replace(mine, negatives=({"sw": ["b"]},), negative_id=np.array([[3]]))
+    with pytest.raises(CorpusError, match="hard negatives of the sets differ in number"):
+        join_items("x", [mine, other])
+    both = join_items("x", [other, other])
+    assert both.passage_id.tolist() == [0, 4]
+    assert both.negative_id is not None
+    assert both.negative_id.tolist() == [[3], [7]]
+    assert list(both.negatives[0]["sw"]) == ["b", "b"]
     with pytest.raises(CorpusError, match="nothing: there are no training data to join"):
         join_items("nothing", [])
 

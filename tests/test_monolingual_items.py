@@ -62,6 +62,29 @@ def test_items_that_answer_one_question_share_a_passage_id(folder: Path) -> None
     assert two.passage_id.tolist() == [0, 1, 2, 3, 3]
 
 
+def test_hard_negatives(folder: Path) -> None:
+    items = miracl_items(["sw"], folder, negatives=1)
+    assert list(items.queries["sw"]) == list(miracl_items(["sw"], folder).queries["sw"])
+    (others,) = items.negatives
+    assert list(others["sw"]) == [f"Title {N} sw passage {N}."] * (N + 1)
+    assert items.negative_id is not None
+    assert len(set(items.negative_id.ravel().tolist())) == 1, "it is one passage"
+    assert not set(items.negative_id.ravel().tolist()) & set(items.passage_id.tolist())
+    long = mldr_items(["hi"], folder, negatives=1)
+    assert list(long.negatives[0]["hi"]) == [f"hi other document {i}" for i in range(N)]
+    for read, code in ((miracl_items, "sw"), (mldr_items, "hi")):
+        with pytest.raises(CorpusError, match="no question with enough passages"):
+            read([code], folder, negatives=2)
+
+
+def test_a_negative_that_is_relevant_elsewhere_has_its_passage_id() -> None:
+    rows = [("a", "A", "B"), ("b", "B", "C"), ("c", "C", "D"), ("c", "E", "D")]
+    items = stored_items("x", "en", "", lambda: rows, negatives=1)
+    assert items.passage_id.tolist() == [0, 1, 2, 2], "one question, two passages"
+    assert items.negative_id is not None
+    assert items.negative_id.ravel().tolist() == [1, 2, 3, 3]
+
+
 def test_pairs_are_read_once_and_again_when_a_file_changes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +138,7 @@ def test_counts_and_languages_are_checked(folder: Path, monkeypatch: pytest.Monk
 def test_pairs_need_texts(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"x en: pair 2 lacks a text: \('q', ' '\)"):
         stored_items("x", "en", "", lambda: [("q", "p"), ("q", " ")])
-    with pytest.raises(CorpusError, match="x en has no question with a relevant passage"):
+    with pytest.raises(CorpusError, match="x en has no question with enough passages"):
         stored_items("x", "en", "", lambda: [])
 
 
@@ -136,6 +159,14 @@ def test_a_mix_of_sources(folder: Path) -> None:
     assert (several == (items.source == 0)).all()
     assert items.available.sum(axis=0).tolist() == [3 + N, N + 1, 3 + N + 1 + N]
     assert len(set(items.passage_id.tolist())) == 3 + 2 * (N - 1) + 2 * (N - 1)
+    with_negatives = training_items("mmarco+miracl+mldr", folder, ["de", "sw", "en"], 1)
+    assert len(with_negatives) == len(items), "each has one"
+    assert with_negatives.negative_id is not None
+    assert len(with_negatives.negatives) == with_negatives.negative_id.shape[1] == 1
+    own = [set(with_negatives.passage_id[items.source == each].tolist()) for each in range(3)]
+    others = [with_negatives.negative_id[items.source == each] for each in range(3)]
+    for each in range(3):
+        assert not set.union(*own[:each], *own[each + 1 :]) & set(others[each].ravel().tolist())
     alone = training_items("mldr", folder, ["en", "hi"])
     assert alone.digest() == mldr_items(["en", "hi"], folder).digest()
 
@@ -160,4 +191,8 @@ def test_names_and_languages_of_a_mix(folder: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(CorpusError, match=message):
             training_items(name, folder, languages)
+    with pytest.raises(CorpusError, match="mlqa-r has no hard negatives, and 2 of each item"):
+        training_items("mlqa-r", folder, negatives=2)
+    with pytest.raises(CorpusError, match="pairs:x has no hard negatives"):
+        training_items("miracl+pairs:x", folder, negatives=1)
     assert not (tmp_path / "cache").exists(), "nothing is read before the names are known"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, repeat
 from typing import overload
 
 import numpy as np
 
-from hbt.corpus import CorpusError, ParallelItems
+from hbt.parallel_items import CorpusError, ParallelItems, Side
 
 
 class NoTexts(Sequence):
@@ -128,23 +128,22 @@ def join_items(
         order: all their languages. Default: the order in which the sets first name them.
 
     Raises:
-        CorpusError: there is no set.
+        CorpusError: there is no set, or the sets have different numbers of hard negatives.
     """
     if not parts:
         raise CorpusError(f"{name}: there are no training data to join")
+    n_negatives = {len(part.negatives) for part in parts}
+    if len(n_negatives) > 1:
+        raise CorpusError(f"{name}: hard negatives of the sets differ in number: {n_negatives}")
     languages = tuple(order or dict.fromkeys(code for part in parts for code in part.languages))
     sources = tuple(dict.fromkeys(each for part in parts for each in part.source_names))
-    passage_ids, first_free = [], 0
-    for part in parts:
-        ids = part.passage_id.astype(np.int64)
-        passage_ids.append(ids + (first_free - ids.min(initial=0)))
-        first_free = int(passage_ids[-1].max(initial=first_free - 1)) + 1
     source = [
         np.array([sources.index(each) for each in part.source_names], dtype=np.int64)[part.source]
         for part in parts
     ]
+    ids = _shifted_ids(parts)
 
-    def side(columns: Sequence[Mapping[str, Sequence[str | None]]]) -> dict[str, JoinedTexts]:
+    def side(columns: Sequence[Side]) -> Side:
         return {
             code: JoinedTexts(
                 [
@@ -155,12 +154,30 @@ def join_items(
             for code in languages
         }
 
+    negatives = zip(*(part.negatives for part in parts), strict=True)
     return ParallelItems(
         name=name,
         languages=languages,
-        passage_id=np.concatenate(passage_ids),
+        passage_id=ids[:, 0],
         source=np.concatenate(source),
         source_names=sources,
         queries=side([part.queries for part in parts]),
         passages=side([part.passages for part in parts]),
+        negatives=tuple(side(columns) for columns in negatives),
+        negative_id=ids[:, 1:] if ids.shape[1] > 1 else None,
     )
+
+
+def _shifted_ids(parts: Sequence[ParallelItems]) -> np.ndarray:
+    """Passage ids and those of the hard negatives, shifted so that no two sets share one.
+
+    Returns:
+        int64 (n_items, 1 + number of negatives).
+    """
+    shifted, first_free = [], 0
+    for part in parts:
+        negatives = () if part.negative_id is None else (part.negative_id,)
+        ids = np.column_stack([part.passage_id, *negatives]).astype(np.int64)
+        shifted.append(ids + (first_free - ids.min(initial=0)))
+        first_free = int(shifted[-1].max(initial=first_free - 1)) + 1
+    return np.concatenate(shifted)

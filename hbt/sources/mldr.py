@@ -54,19 +54,20 @@ MLDR_LANGUAGES = tuple(_SIZES)
 
 @dataclass(frozen=True)
 class MldrQuestion:
-    """A question with the documents that answer it.
+    """A question with the documents that answer it, and some of those that do not.
 
     Attributes:
         place: to name in an error.
         name: id of the question.
         text: the question.
-        positive: (id, text) of documents.
+        positive, negative: (id, text) of documents; no negative ones in dev and test.
     """
 
     place: str
     name: str
     text: str
     positive: Sequence[tuple[str, str]]
+    negative: Sequence[tuple[str, str]]
 
 
 def mldr_paths(language: str, split: str) -> list[str]:
@@ -105,8 +106,11 @@ def mldr_questions(path: Path) -> Iterator[MldrQuestion]:
     """
     for place, record in json_lines(path):
         name, text = (member(record, key, str, place) for key in ("query_id", "query"))
-        positive = [_document(*each) for each in members(record, "positive_passages", place)]
-        yield MldrQuestion(place, name, text, positive)
+        positive, negative = (
+            [_document(*each) for each in members(record, f"{kind}_passages", place)]
+            for kind in ("positive", "negative")
+        )
+        yield MldrQuestion(place, name, text, positive, negative)
 
 
 def mldr_task(

@@ -34,6 +34,7 @@ def miracl_items(
     languages: Sequence[str] = MIRACL_TRAIN_LANGUAGES,
     folder: str | Path | None = None,
     *,
+    negatives: int = 0,
     check_count: bool = True,
 ) -> ParallelItems:
     """MIRACL's train questions, an item for each relevant passage.
@@ -46,6 +47,8 @@ def miracl_items(
     Args:
         languages: codes of `MIRACL_TRAIN_LANGUAGES`.
         folder: as for `hbt.sources.hub.locate`; it has `miracl` and `miracl-corpus`.
+        negatives: hard negatives of each item: the first passages that were judged not relevant;
+            questions with fewer of them are left out.
         check_count: compare the numbers of queries and passages with the published ones.
 
     Raises:
@@ -56,8 +59,8 @@ def miracl_items(
     for language in languages:
         key = content_key(MIRACL_ORIGIN, miracl_topic_paths(language, "train"), folder)
         key += "\n" + content_key(MIRACL_CORPUS_ORIGIN, miracl_corpus_paths(language), folder)
-        read = partial(_miracl_pairs, language, folder, check_count)
-        parts.append(stored_items("MIRACL", language, key, read))
+        read = partial(_miracl_pairs, language, folder, negatives, check_count)
+        parts.append(stored_items("MIRACL", language, key, read, negatives))
     return join_items("MIRACL", parts)
 
 
@@ -65,6 +68,7 @@ def mldr_items(
     languages: Sequence[str] = MLDR_LANGUAGES,
     folder: str | Path | None = None,
     *,
+    negatives: int = 0,
     check_count: bool = True,
 ) -> ParallelItems:
     """MLDR's train questions, each with its document.
@@ -72,6 +76,8 @@ def mldr_items(
     Args:
         languages: codes of `MLDR_LANGUAGES`.
         folder: as for `hbt.sources.hub.locate`.
+        negatives: hard negatives of each item, the first of its record; questions with fewer of
+            them are left out.
         check_count: compare the number of questions with the published one.
 
     Raises:
@@ -80,35 +86,44 @@ def mldr_items(
     parts = []
     for language in languages:
         key = content_key(MLDR_ORIGIN, mldr_paths(language, "train")[1:], folder)
-        read = partial(_mldr_pairs, language, folder, check_count)
-        parts.append(stored_items("MLDR", language, key, read))
+        read = partial(_mldr_pairs, language, folder, negatives, check_count)
+        parts.append(stored_items("MLDR", language, key, read, negatives))
     return join_items("MLDR", parts)
 
 
-def _miracl_pairs(language: str, folder: str | Path | None, check_count: bool) -> Pairs:
-    """Question and passage of each positive judgment, in the order of the judgments."""
+def _miracl_pairs(
+    language: str, folder: str | Path | None, negatives: int, check_count: bool
+) -> Pairs:
+    """Question, passage and negatives of each positive judgment, in the order of the judgments."""
     task = miracl_task(language, "train", folder, check_count=check_count)
-    relevant = [
-        (query, passage)
-        for query, judged in task.judgments.items()
-        for passage, grade in judged.items()
-        if grade > 0
-    ]
-    wanted = {passage for _, passage in relevant}
+    rows: list[tuple[str, ...]] = []  # ids
+    for query, judged in task.judgments.items():
+        others = [passage for passage, grade in judged.items() if grade < 1][:negatives]
+        if len(others) == negatives:
+            positive = (passage for passage, grade in judged.items() if grade > 0)
+            rows += ((query, passage, *others) for passage in positive)
+    wanted = {passage for _, *passages in rows for passage in passages}
     stream = _shown(task.passages(), f"{task.name}: picking passages", " passages")
     texts = {passage: text for passage, text in stream if passage in wanted}
-    for query, passage in relevant:
-        if passage not in texts:
-            raise CorpusError(f"{task.name}: passage {passage!r} of {query!r} is not in the corpus")
-        yield task.queries[query], texts[passage]
+    for query, *passages in rows:
+        for passage in passages:
+            if passage not in texts:
+                raise CorpusError(
+                    f"{task.name}: passage {passage!r} of {query!r} is not in the corpus"
+                )
+        yield task.queries[query], *(texts[passage] for passage in passages)
 
 
-def _mldr_pairs(language: str, folder: str | Path | None, check_count: bool) -> Pairs:
-    """Question and document, in the order of the file."""
+def _mldr_pairs(
+    language: str, folder: str | Path | None, negatives: int, check_count: bool
+) -> Pairs:
+    """Question, document and negatives, in the order of the file."""
     (path,) = locate(MLDR_ORIGIN, mldr_paths(language, "train")[1:], folder)
     found = 0
     for question in _shown(mldr_questions(path), f"MLDR {language} train", " questions"):
-        yield from ((question.text, text) for _, text in question.positive)
+        others = [text for _, text in question.negative[:negatives]]
+        if len(others) == negatives:
+            yield from ((question.text, text, *others) for _, text in question.positive)
         found += 1
     if check_count:
         check_mldr_count(language, "train", found)

@@ -7,7 +7,7 @@ So the pairs of a language are read once, into an arrow file, and their texts st
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,54 +22,66 @@ from hbt.whole_files import made_once
 if TYPE_CHECKING:
     import pyarrow
 
-Pairs: TypeAlias = Iterable[tuple[str, str]]
-"""Question and relevant passage, each a text that is not blank."""
+Pairs: TypeAlias = Iterable[tuple[str, ...]]
+"""Question, relevant passage and hard negatives, as many in each; texts that are not blank."""
 
-_SIDES = ("query", "passage")
-_VERSION = 1  # raised when the files' form changes
+_VERSION = 2  # raised when the files' form changes
 _BATCH_BYTES = 1 << 26
 
 
-def stored_items(name: str, language: str, key: str, read: Callable[[], Pairs]) -> ParallelItems:
+def stored_items(
+    name: str,
+    language: str,
+    key: str,
+    read: Callable[[], Pairs],
+    negatives: int = 0,
+) -> ParallelItems:
     """An item for each pair; items with an equal question or an equal passage share a passage id.
 
     A question with several relevant passages is several items, and none of these passages is
-    another one's negative.
+    another one's negative. A hard negative has the passage id of the items whose passage it is.
 
     Args:
         name: of the data and of its one source.
         language: of all pairs.
         key: says what the pairs are made of; with another one they are made again.
         read: makes the pairs.
+        negatives: hard negatives of each pair.
 
     Raises:
         CorpusError: a pair lacks a text, there is none, or the file cannot be written.
     """
-    version = hashlib.sha256(f"{_VERSION}\n{key}".encode()).hexdigest()[:16]
+    version = hashlib.sha256(f"{_VERSION} {negatives}\n{key}".encode()).hexdigest()[:16]
     path = data_home() / "arrow" / f"{name.replace(' ', '-').lower()}-{language}-{version}.arrow"
-    made_once(path, lambda partial: _write(read(), partial, f"{name} {language}"))
+    sides = ("query", "passage", *(f"negative_{number + 1}" for number in range(negatives)))
+    made_once(path, lambda partial: _write(read(), sides, partial, f"{name} {language}"))
     table = _open(path)
-    rows = np.arange(table.num_rows, dtype=np.int32)
-    texts = {side: ArrowTexts(table.column(side), rows, rows) for side in _SIDES}
-    keys = zip(*(table.column(f"{side}_key").to_pylist() for side in _SIDES), strict=True)
-    groups = [tuple(zip(_SIDES, pair, strict=True)) for pair in keys]
+    n_items = table.num_rows
+    rows = np.arange(n_items, dtype=np.int32)
+    texts = [{language: ArrowTexts(table.column(side), rows, rows)} for side in sides]
+    query, *passages = (table.column(f"{side}_key").to_pylist() for side in sides)
+    groups = [(("query", q), ("passage", p)) for q, p in zip(query, passages[0], strict=True)]
+    groups += [(("passage", key),) for column in passages[1:] for key in column]
+    ids = np.array(connected(groups), dtype=np.int64)
     return ParallelItems(
         name=name,
         languages=(language,),
-        passage_id=np.array(connected(groups), dtype=np.int64),
-        source=np.zeros(len(rows), dtype=np.int64),
+        passage_id=ids[:n_items],
+        source=np.zeros(n_items, dtype=np.int64),
         source_names=(name,),
-        queries={language: texts["query"]},
-        passages={language: texts["passage"]},
+        queries=texts[0],
+        passages=texts[1],
+        negatives=tuple(texts[2:]),
+        negative_id=ids[n_items:].reshape(negatives, n_items).T if negatives else None,
     )
 
 
-def _write(pairs: Pairs, path: Path, shown: str) -> None:
-    """Columns query and passage, and of each a key, equal where the text is."""
+def _write(pairs: Pairs, sides: Sequence[str], path: Path, shown: str) -> None:
+    """A column of texts for each side, and one of keys, equal where the texts are."""
     import pyarrow
 
-    kinds = [(side, pyarrow.string()) for side in _SIDES]
-    kinds += [(f"{side}_key", pyarrow.int64()) for side in _SIDES]
+    kinds = [(side, pyarrow.string()) for side in sides]
+    kinds += [(f"{side}_key", pyarrow.int64()) for side in sides]
     schema = pyarrow.schema(kinds)
     with (
         pyarrow.OSFile(str(path), "wb") as sink,
@@ -80,22 +92,22 @@ def _write(pairs: Pairs, path: Path, shown: str) -> None:
             writer.write_batch(pyarrow.record_batch(columns, schema=schema))
 
 
-def _batches(pairs: Pairs, shown: str) -> Iterator[list[tuple[str, str, int, int]]]:
+def _batches(pairs: Pairs, shown: str) -> Iterator[list[tuple[str | int, ...]]]:
     """Rows of the file, some at a time: a column of a batch holds less than 2 GiB of text."""
-    rows: list[tuple[str, str, int, int]] = []
+    rows: list[tuple[str | int, ...]] = []
     n_pairs = n_bytes = 0
-    for query, passage in pairs:
+    for texts in pairs:
         n_pairs += 1
-        if not (query.strip() and passage.strip()):
-            raise CorpusError(f"{shown}: pair {n_pairs} lacks a text: {(query, passage)!r:.80}")
-        encoded = query.encode(), passage.encode()
-        rows.append((query, passage, *map(_key, encoded)))
+        if not all(text.strip() for text in texts):
+            raise CorpusError(f"{shown}: pair {n_pairs} lacks a text: {texts!r:.80}")
+        encoded = [text.encode() for text in texts]
+        rows.append((*texts, *map(_key, encoded)))
         n_bytes += sum(map(len, encoded))
         if n_bytes > _BATCH_BYTES:
             yield rows
             rows, n_bytes = [], 0
     if not n_pairs:
-        raise CorpusError(f"{shown} has no question with a relevant passage")
+        raise CorpusError(f"{shown} has no question with enough passages")
     if rows:
         yield rows
 

@@ -27,27 +27,46 @@ class TrainingSet:
     """A training set that has a name.
 
     Attributes:
-        read: from languages and the folder around the data (None for the cache or a download).
+        read: from languages, the folder around the data (None for the cache or a download) and
+            the number of hard negatives of each item.
         languages: that it has.
         usual: those that are taken when none are named.
     """
 
-    read: Callable[[Sequence[str], str | Path | None], ParallelItems]
+    read: Callable[[Sequence[str], str | Path | None, int], ParallelItems]
     languages: tuple[str, ...]
     usual: tuple[str, ...]
 
 
-def _mlqa_r(languages: Sequence[str], data_dir: str | Path | None) -> ParallelItems:
+def _mlqa_r(languages: Sequence[str], data_dir: str | Path | None, negatives: int) -> ParallelItems:
+    _refuse("mlqa-r", negatives)
     if data_dir is None:
         data_dir = locate(MLQA_R_ORIGIN, [f"{code}.json" for code in MLQA_R.counts])[0].parent
     return mlqa_r_items(data_dir, languages)
 
 
+def _mmarco(languages: Sequence[str], data_dir: str | Path | None, negatives: int) -> ParallelItems:
+    return mmarco_items(languages, data_dir, negatives=negatives)
+
+
+def _miracl(languages: Sequence[str], data_dir: str | Path | None, negatives: int) -> ParallelItems:
+    return miracl_items(languages, data_dir, negatives=negatives)
+
+
+def _mldr(languages: Sequence[str], data_dir: str | Path | None, negatives: int) -> ParallelItems:
+    return mldr_items(languages, data_dir, negatives=negatives)
+
+
+def _refuse(name: str, negatives: int) -> None:
+    if negatives:
+        raise CorpusError(f"{name} has no hard negatives, and {negatives} of each item are needed")
+
+
 TRAINING_SETS = {
     "mlqa-r": TrainingSet(_mlqa_r, tuple(MLQA_R.counts), tuple(MLQA_R.counts)),
-    "mmarco": TrainingSet(mmarco_items, MMARCO_LANGUAGES, PAPER_LANGUAGES),
-    "miracl": TrainingSet(miracl_items, MIRACL_TRAIN_LANGUAGES, MIRACL_TRAIN_LANGUAGES),
-    "mldr": TrainingSet(mldr_items, MLDR_LANGUAGES, MLDR_LANGUAGES),
+    "mmarco": TrainingSet(_mmarco, MMARCO_LANGUAGES, PAPER_LANGUAGES),
+    "miracl": TrainingSet(_miracl, MIRACL_TRAIN_LANGUAGES, MIRACL_TRAIN_LANGUAGES),
+    "mldr": TrainingSet(_mldr, MLDR_LANGUAGES, MLDR_LANGUAGES),
 }
 FOLDER, PAIRS = "parallel", "pairs"  # kinds of training data that lie at a path
 TRAINING_DATA = (*TRAINING_SETS, f"{FOLDER}:FOLDER", f"{PAIRS}:FILE")
@@ -59,6 +78,7 @@ def training_items(
     name: str,
     data_dir: str | Path | None = None,
     languages: Sequence[str] | None = None,
+    negatives: int = 0,
 ) -> ParallelItems:
     """The items of a training set, or of several with a plus between their names.
 
@@ -74,11 +94,13 @@ def training_items(
         data_dir: folder around the data; None for the cache or a download.
         languages: codes to keep, in this order; of several sets each gives those that it has.
             Default: all, and the paper's seven of "mmarco".
+        negatives: hard negatives of each item; "mmarco", "miracl" and "mldr" have them, and
+            "parallel:FOLDER" may. Items with fewer are left out.
 
     Raises:
         DownloadError: data could not be downloaded.
-        CorpusError: an unknown name or language, a set named twice or without any of the
-            languages, or a broken file.
+        CorpusError: an unknown name or language, a set named twice, without any of the languages
+            or without hard negatives, or a broken file.
     """
     names = _BETWEEN.split(name)
     for each in names:
@@ -90,7 +112,7 @@ def training_items(
             )
         if names.count(each) > 1:
             raise CorpusError(f"training data {name!r} names {each} twice")
-    sets = {each: _opened(each) for each in names}
+    sets = {each: _opened(each, negatives) for each in names}
     offered = dict.fromkeys(code for each in sets.values() for code in each.languages)
     for code in languages or ():
         if code not in offered:
@@ -100,21 +122,20 @@ def training_items(
         some = [code for code in languages or found.usual if code in found.languages]
         if not some:
             raise CorpusError(f"{each} has none of the languages {', '.join(languages or ())}")
-        parts.append(partial(found.read, some, data_dir))
+        parts.append(partial(found.read, some, data_dir, negatives))
     items = [read() for read in parts]  # when all that was asked for is known to be there
     return items[0] if len(items) == 1 else join_items(name, items, languages)
 
 
-def _opened(name: str) -> TrainingSet:
+def _opened(name: str, negatives: int) -> TrainingSet:
     if name in TRAINING_SETS:
         return TRAINING_SETS[name]
     kind, _, path = name.partition(":")
     if kind == PAIRS:
+        _refuse(name, negatives)
         pairs = read_pairs_file(path)
-        return TrainingSet(pairs.items, tuple(pairs.files), tuple(pairs.files))
-    items = read_parallel_folder(path)
-
-    def read(languages: Sequence[str], data_dir: str | Path | None) -> ParallelItems:
-        return restrict_items(items, languages)
-
-    return TrainingSet(read, items.languages, items.languages)
+        codes = tuple(pairs.files)
+        return TrainingSet(lambda some, data_dir, _: pairs.items(some, data_dir), codes, codes)
+    items = read_parallel_folder(path, negatives)
+    codes = items.languages
+    return TrainingSet(lambda some, *_: restrict_items(items, some), codes, codes)
