@@ -54,6 +54,8 @@ class DataSection:
         training: mmarco, mlqa-r, parallel:FOLDER or village.
         folder: around the data; none: from the cache or by download.
         languages: codes to keep; none for all.
+        negatives: hard negatives of each item, beside the negatives of the batch; mmarco has them,
+            and parallel:FOLDER may.
         held_out: the last items, which are not trained on, for the selection.
         profile: the size of the village.
     """
@@ -61,6 +63,7 @@ class DataSection:
     training: str
     folder: str | None = None
     languages: list[str] | None = None
+    negatives: int = 0
     held_out: int = 0
     profile: str = "classroom"
 
@@ -199,6 +202,7 @@ def _check(config: TrainConfig) -> None:
             )
     for place, number in (
         ("data.held_out", data.held_out),
+        ("data.negatives", data.negatives),
         ("evaluation.run_depth", config.evaluation.run_depth),
     ):
         if number < 0:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from hbt.corpus import Benchmark, CorpusError, ParallelItems, benchmark_from_items
 
@@ -27,7 +24,11 @@ def read_items(data: DataSection) -> ParallelItems:
     from hbt.sources.training_data import training_items
 
     if data.training != VILLAGE:
-        return training_items(data.training, data.folder, data.languages)
+        return training_items(data.training, data.folder, data.languages, data.negatives)
+    if data.negatives:
+        raise CorpusError(
+            f"{VILLAGE} has no hard negatives, and data.negatives is {data.negatives}"
+        )
     from hbt.suite.profiles import profile_settings
     from hbt.suite.worlds import load_world
 
@@ -52,26 +53,8 @@ def split_items(items: ParallelItems, held_out: int) -> tuple[ParallelItems, Ben
     own = [row for row in range(first, len(items)) if items.passage_id[row] not in trained_on]
     if not own:
         raise CorpusError(f"{items.name}: all of the last {held_out} share passages with others")
-    last = _rows(items, own)
-    return _rows(items, slice(0, first)), benchmark_from_items(last, f"{items.name} held out")
-
-
-def _rows(items: ParallelItems, rows: slice | Sequence[int]) -> ParallelItems:
-    """Some of the items; a slice of a column that lies on disk stays there."""
-
-    def part(column: Sequence[str | None]) -> Sequence[str | None]:
-        return column[rows] if isinstance(rows, slice) else [column[row] for row in rows]
-
-    index = rows if isinstance(rows, slice) else np.asarray(rows)
-    return ParallelItems(
-        name=items.name,
-        languages=items.languages,
-        passage_id=items.passage_id[index],
-        source=items.source[index],
-        source_names=items.source_names,
-        queries={language: part(texts) for language, texts in items.queries.items()},
-        passages={language: part(texts) for language, texts in items.passages.items()},
-    )
+    held = benchmark_from_items(items.part(own), f"{items.name} held out")
+    return items.part(slice(0, first)), held
 
 
 def development_set(
