@@ -106,10 +106,6 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
     """
     from sentence_transformers import SentenceTransformerTrainingArguments
 
-    checkpointing: dict[str, Any] = {}
-    if settings.gradient_checkpointing:
-        kind = {"use_reentrant": False}
-        checkpointing = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": kind}
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder / CHECKPOINTS),
         max_steps=settings.steps // settings.accumulation,
@@ -122,7 +118,6 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_gradient_norm,
         bf16=settings.precision == "bfloat16",
-        **checkpointing,
         seed=settings.seed,
         use_cpu=model.device.type == "cpu",
         save_strategy="steps" if settings.checkpoint_every else "no",
@@ -136,6 +131,20 @@ def _arguments(model: SentenceTransformer, settings: TrainingSettings, folder: P
     )
     arguments.per_device_train_batch_size //= arguments.world_size
     return arguments
+
+
+def _compute_twice(model: SentenceTransformer) -> None:
+    """Keep no activations of the transformers in the model.
+
+    Asked of the transformers themselves: in the trainer's arguments the option changes its name
+    between releases.
+    """
+    from transformers import PreTrainedModel
+
+    for module in model.modules():
+        if isinstance(module, PreTrainedModel):
+            newer = getattr(module, "activation_checkpointing_enable", None)
+            (newer or module.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 class _Run:
@@ -159,6 +168,8 @@ class _Run:
         self.arguments, self.first_process = arguments, arguments.process_index == 0
         self.checkpoint, updates = newest_checkpoint(folder / CHECKPOINTS)
         self.start = updates * settings.accumulation
+        if settings.gradient_checkpointing:
+            _compute_twice(model)
         self.plan, self.replay = Plan(settings.plan, layout), Plan(settings.plan, layout)
         self.trainer = self._trainer(items, progress, callbacks)
         self.rows = cut_steps(folder / STEPS, self.start, write=self.first_process)

@@ -153,6 +153,20 @@ def test_mixed_precision_trains_too(tokenizer_folder: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(losses[1][:2], losses[0][:2], rtol=0.1)
 
 
+@pytest.mark.filterwarnings("error:.*checkpointing.*:FutureWarning")
+def test_activations_computed_twice_give_the_same(tokenizer_folder: Path, tmp_path: Path) -> None:
+    ends, calls = [], []
+    for twice in (False, True):
+        model = new_model(tokenizer_folder, "mini-mlm")
+        layer = model[0].auto_model.encoder.layer[0].attention
+        layer.register_forward_hook(lambda *_, twice=twice: calls.append(twice))
+        settings = dataclasses.replace(SETTINGS, steps=4, gradient_checkpointing=twice)
+        finetune(model, ITEMS, settings, tmp_path / str(twice), progress=False)
+        ends.append(parameters(model))
+    np.testing.assert_allclose(ends[1], ends[0], rtol=0, atol=1e-6)
+    assert calls.count(True) == 2 * calls.count(False) > 0
+
+
 def test_a_finished_training_is_loaded_and_another_is_refused(
     tokenizer_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
