@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
-from hbt.suite.bench import coverage, evaluation, resampling, sampling, search, training
+from hbt.suite.bench import (
+    coverage,
+    evaluation,
+    preparation,
+    resampling,
+    sampling,
+    search,
+    training,
+)
 
 # in the order of the help
 MEASUREMENTS: tuple[ModuleType, ...] = (
@@ -14,6 +22,7 @@ MEASUREMENTS: tuple[ModuleType, ...] = (
     coverage,
     resampling,
     sampling,
+    preparation,
     training,
 )
 
