@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from hbt.corpus import CorpusError
-from hbt.whole_files import new_file
+from hbt.whole_files import made_once
 
 if TYPE_CHECKING:
     import pyarrow
@@ -78,17 +78,19 @@ class ArrowTexts(Sequence):
 
 
 def write_column(rows: Iterable[tuple[int, str]], path: Path, shown: str) -> None:
-    """Write (number, text) as an arrow file with the columns `id` and `text`, whole or not at all.
+    """Write (number, text) as an arrow file with the columns `id` and `text`.
 
     Blank texts are left out.
 
     Args:
         rows: numbers from 0 in rising order.
-        path: the file to write.
+        path: the file to write; `hbt.whole_files` gives a name for a file that is whole or not
+            there.
         shown: names the source in an error.
 
     Raises:
-        CorpusError: the numbers do not rise, or the file cannot be written.
+        CorpusError: the numbers do not rise.
+        OSError: the file cannot be written.
     """
     import pyarrow
 
@@ -96,8 +98,7 @@ def write_column(rows: Iterable[tuple[int, str]], path: Path, shown: str) -> Non
     last = -1
     batch: list[tuple[int, str]] = []
     with (
-        new_file(path) as part,
-        pyarrow.OSFile(str(part), "wb") as sink,
+        pyarrow.OSFile(str(path), "wb") as sink,
         pyarrow.ipc.new_file(sink, schema) as writer,
     ):
         for number, text in rows:
@@ -138,32 +139,34 @@ def int_table(path: Path, columns: int, target: Path) -> np.ndarray:
     Args:
         path: the file, without a header.
         columns: number of columns.
-        target: where the numbers are kept; read from there where it exists.
+        target: where the numbers are kept; made where it is not there, by one process of several.
 
     Raises:
-        CorpusError: the file is broken or holds something else.
+        CorpusError: the file is broken or holds something else, or `target` cannot be written.
     """
-    if not target.is_file():
-        import pyarrow
-        from pyarrow import csv
-
-        names = [str(column) for column in range(columns)]
-        try:
-            with (
-                csv.open_csv(
-                    path,
-                    read_options=csv.ReadOptions(column_names=names),
-                    parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
-                    convert_options=csv.ConvertOptions(
-                        column_types=dict.fromkeys(names, pyarrow.int32()), null_values=[]
-                    ),
-                ) as reader,
-                new_file(target) as part,
-                part.open("wb") as file,
-            ):
-                for batch in reader:
-                    table = np.stack([column.to_numpy() for column in batch.columns], axis=1)
-                    file.write(np.ascontiguousarray(table, dtype="<i4").tobytes())
-        except pyarrow.ArrowException as error:
-            raise CorpusError(f"{path} is no table of {columns} whole numbers ({error})") from None
+    made_once(target, lambda partial: _write_ints(path, columns, partial))
     return np.memmap(target, dtype="<i4", mode="r").reshape(-1, columns)
+
+
+def _write_ints(path: Path, columns: int, target: Path) -> None:
+    import pyarrow
+    from pyarrow import csv
+
+    names = [str(column) for column in range(columns)]
+    try:
+        with (
+            csv.open_csv(
+                path,
+                read_options=csv.ReadOptions(column_names=names),
+                parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
+                convert_options=csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pyarrow.int32()), null_values=[]
+                ),
+            ) as reader,
+            target.open("wb") as file,
+        ):
+            for batch in reader:
+                table = np.stack([column.to_numpy() for column in batch.columns], axis=1)
+                file.write(np.ascontiguousarray(table, dtype="<i4").tobytes())
+    except pyarrow.ArrowException as error:
+        raise CorpusError(f"{path} is no table of {columns} whole numbers ({error})") from None

@@ -24,6 +24,7 @@ from hbt.sources.arrow_texts import (
 from hbt.sources.hub import data_home, locate
 from hbt.sources.origins import MMARCO_ORIGIN
 from hbt.sources.rows import read_tsv
+from hbt.whole_files import made_once
 
 if TYPE_CHECKING:
     import pyarrow
@@ -95,7 +96,8 @@ def mmarco_items(
 ) -> ParallelItems:
     """Training data, parallel in all the languages; the texts stay on disk.
 
-    The first call makes arrow files of the tables, below the cache.
+    The first call makes arrow files of the tables, below the cache; of several processes that come
+    at once, one makes them and the others wait.
 
     Args:
         languages: codes of `MMARCO_LANGUAGES`.
@@ -144,7 +146,7 @@ def mmarco_items(
 def mmarco_triples(folder: str | Path | None = None) -> np.ndarray:
     """int32 array (n_triples, 3), memory-mapped: query, relevant passage, other passage."""
     (path,) = locate(MMARCO_ORIGIN, [_TRIPLES], folder)
-    return int_table(path, 3, data_home() / "arrow" / converted_name(path, ".i4"))
+    return int_table(path, 3, _kept(path, ".i4"))
 
 
 def _pairs(triples: np.ndarray, others: int) -> np.ndarray:
@@ -180,11 +182,16 @@ def _columns(languages: tuple[str, ...], folder: str | Path | None) -> tuple[_Co
 
 
 def _arrow(source: Path, sort: bool) -> tuple[np.ndarray, pyarrow.ChunkedArray]:
-    path = data_home() / "arrow" / converted_name(source, ".arrow")
-    if not path.is_file():
+    def make(partial: Path) -> None:
         rows = _numbered(source)
-        write_column(sorted(rows) if sort else rows, path, str(source))
-    return open_column(path)
+        write_column(sorted(rows) if sort else rows, partial, str(source))
+
+    return open_column(made_once(_kept(source, ".arrow"), make))
+
+
+def _kept(source: Path, ending: str) -> Path:
+    """Where is kept what is made of a file."""
+    return data_home() / "arrow" / converted_name(source, ending)
 
 
 def _numbered(source: Path) -> Iterator[tuple[int, str]]:
