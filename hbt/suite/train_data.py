@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hbt.corpus import Benchmark, CorpusError, ParallelItems, benchmark_from_items
+from hbt.suite.benchmarks import load_benchmark
 
 if TYPE_CHECKING:
     from hbt.suite.train_config import DataSection, EvaluationSection, SelectionSection
@@ -74,20 +74,5 @@ def development_set(
     if selection.benchmark == HELD_OUT:
         return held_out
     split = selection.split or ("development" if selection.benchmark == VILLAGE else "test")
-    return read_benchmark(selection.benchmark, evaluation.folder, split, profile)
-
-
-def read_benchmark(name: str, folder: str | None, split: str, profile: str) -> Benchmark:
-    """A benchmark as `hbt evaluate` names it; without a folder LAReQA's sets are downloaded.
-
-    Raises:
-        CorpusError: the data is missing or broken.
-        ValueError: there is no such benchmark or split.
-    """
-    from hbt.sources import fetch
-    from hbt.suite.benchmarks import MLQA_R, XQUAD_R, load_benchmark
-
-    place: str | Path = folder or ""
-    if not folder and name in (XQUAD_R, MLQA_R):
-        place = fetch(name).parent
-    return load_benchmark(name, data_dir=place, split=split, profile=profile)
+    folder = evaluation.folder or ""
+    return load_benchmark(selection.benchmark, data_dir=folder, split=split, profile=profile)

@@ -76,14 +76,14 @@ def write_evaluation(
     from hbt.retrieval import count
     from hbt.sources import write_run
     from hbt.suite.bench.output import write_json
+    from hbt.suite.benchmarks import load_benchmark
     from hbt.suite.evaluate import METRICS, TOP_K, Outcome, System, per_query_table
     from hbt.suite.evaluation_report import report_values
     from hbt.suite.mteb_results import mteb_result
-    from hbt.suite.train_data import read_benchmark
     from hbt.whole_files import new_file
 
     section = config.evaluation
-    benchmark = read_benchmark(name, section.folder, "test", config.data.profile)
+    benchmark = load_benchmark(name, data_dir=section.folder or "", profile=config.data.profile)
     started = time.perf_counter()
     queries = encode(model, benchmark.query_texts, "query", progress=f"{name}, queries")
     passages = encode(model, benchmark.passage_texts, "passage", progress=f"{name}, passages")
