@@ -16,6 +16,7 @@ from hbt.suite.paper.checks import CHECKS, Given
 from hbt.suite.paper.claims import Claim, Comparison, Contrast, claims
 from hbt.suite.paper.compare import Judged, judge, points_at, published_scores, verdict, worst
 from hbt.suite.paper.runs import Measured, Run, known_model, number
+from hbt.suite.paper.trained_on import Trained
 
 MULTILINGUAL = Contrast("hybrid", "X-Y", "mAP", "multilingual", (), 1)
 
@@ -36,6 +37,7 @@ class HandMade(Run):
     judges: bool = True
     comparable: bool = True
     notes: tuple[str, ...] = ()
+    trained: tuple[Trained, ...] = ()
     differences: dict[Contrast, Measured] = field(default_factory=dict)
     scores: dict[tuple[str, str, str], Measured] = field(default_factory=dict)
 
@@ -238,23 +240,6 @@ def items(texts: dict[str, list[str | None]]) -> ParallelItems:
 
 def benchmark(texts: dict[str, list[str | None]]) -> Benchmark:
     return benchmark_from_items(items(texts), "by hand")
-
-
-LONG = "a b c d e f g h i j k l"
-
-
-def test_shared_runs_and_seen_texts() -> None:
-    test = benchmark({"en": [f"{LONG} one", "short"], "de": ["x y z", "kurz"]})
-    other = items({"en": [f"two {LONG}", "other"], "ar": ["x y z", "w"]})
-    runs = checks.shared_runs(other, test)
-    assert set(runs) == {"en"}  # German and Arabic are in one of them alone
-    assert {each.example for each in runs["en"]} <= {
-        "a b c d e f g h i j",
-    }
-    assert len(runs["en"]) == 4  # question and passage of one, by question and passage of other
-    assert checks.seen_texts(other, test) == ["who x y z", "x y z"]
-    assert checks.seen_texts(items({"en": ["Short!", "new"]}), test) == ["who short", "short"]
-    assert checks.seen_texts(items({"en": ["new", "newer"]}), test) == []
 
 
 def test_settings_are_pairs_in_which_a_query_has_an_answer() -> None:

@@ -23,7 +23,7 @@ class SharedTexts:
 
     Attributes:
         language: its code.
-        training: number of training texts, queries and passages.
+        training: number of training texts: queries, passages and hard negatives.
         queries, passages: number of queries and of relevant passages of the benchmark.
         same_queries, same_passages: how many of them are a training text, by their case-folded
             words; texts of fewer than three words (in languages written without spaces: 16 or 40
@@ -61,7 +61,8 @@ def _shared(training: ParallelItems, benchmark: Benchmark, code: str) -> SharedT
     seen: set[str] = set()
     n_training = n_runs = 0
     example = ""
-    for text in chain(training.queries[code], training.passages[code]):
+    sides = (training.queries, training.passages, *training.negatives)
+    for text in chain.from_iterable(side[code] for side in sides):
         if text is None:
             continue
         n_training += 1

@@ -6,6 +6,7 @@
 | `claims` | what the paper claims, each with the comparison or check that tests it |
 | `checks` | the claims about data and method, as functions that a reader can run |
 | `runs` | what was run, as the report asks it |
+| `trained_on` | what a run was fine-tuned on, and whether text of its test is in it |
 | `result_folders` | folders of `hbt results` as runs |
 | `evaluation_files`, `evaluation_runs` | files of `hbt evaluate` as runs |
 | `compare` | verdicts: the interval of our difference against the claimed sign |

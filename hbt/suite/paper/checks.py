@@ -6,6 +6,7 @@ so and is "not run"; it never assumes.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,10 @@ import numpy as np
 
 from hbt.suite.paper import tables
 from hbt.suite.paper.runs import Run
+from hbt.suite.paper.trained_on import Compared, compare_texts
 
 if TYPE_CHECKING:
-    from hbt.corpus import Benchmark, ParallelItems
-    from hbt.sources import Overlap
+    from hbt.corpus import Benchmark
 
 LANGUAGES = {"XQuAD-R": 11, "MLQA-R": 7}
 PLAN_STEPS = 1000
@@ -49,6 +50,15 @@ class Given:
 
     runs: Sequence[Run] = ()
     data_dir: Path | None = None
+
+    @functools.cached_property
+    def compared(self) -> list[Compared]:
+        """What the trainings of the runs share with their tests; two claims are about it."""
+        return [
+            compare_texts(run.name, trained, self.data_dir, run.synthetic)
+            for run in self.runs
+            for trained in run.trained
+        ]
 
 
 NO_DATA = Finding(None, "needs the data: give --data-dir")
@@ -117,59 +127,53 @@ def copies_of_questions(benchmark: Benchmark) -> tuple[int, int]:
 
 
 def separation(given: Given) -> Finding:
-    """Claim 4: does fine-tuning text share long runs of words with the test?"""
-    if given.data_dir is None:
-        return NO_DATA
-    training, test = _real_parts(given.data_dir)
-    found = shared_runs(training, test)
-    n_shared = sum(map(len, found.values()))
-    return Finding(
-        n_shared == 0,
-        f"MLQA-R as fine-tuning data against XQuAD-R: {n_shared} pairs of texts share a run, in "
-        f"{len(found)} languages that both have",
-    )
-
-
-def shared_runs(training: ParallelItems, benchmark: Benchmark) -> dict[str, list[Overlap]]:
-    """Texts of training data and of a benchmark that share a long run, by language.
-
-    Compared are queries and passages, in the languages that both have; a run is 10 words, or
-    what `hbt.sources.overlap` takes for languages written without spaces.
-    """
-    from hbt.sources.overlap import CHARACTER_RUNS, WORD_RUN, check_overlap
-
-    rows = {}
-    for code in benchmark.languages:
-        if code in training.languages:
-            unit = "character" if code in CHARACTER_RUNS else "word"
-            length = CHARACTER_RUNS.get(code, WORD_RUN)
-            texts = (_training_texts(training, code), _benchmark_texts(benchmark, code))
-            rows[code] = check_overlap(*texts, unit=unit, length=length)
-    return rows
+    """Claim 4: does what a run was fine-tuned on share long runs of words with its test?"""
+    return _over_runs(given, shared_runs)
 
 
 def unseen_samples(given: Given) -> Finding:
-    """Claim 5: is any question or sentence of the test, word for word, in the training text?"""
-    if given.data_dir is None:
-        return NO_DATA
-    training, test = _real_parts(given.data_dir)
-    seen = seen_texts(training, test)
-    n_texts = len(test.query_texts) + len(test.passage_texts)
-    return Finding(
-        not seen,
-        f"{len(seen)} of {n_texts:,} questions and sentences of XQuAD-R are in the fine-tuning "
-        "text (MLQA-R), case and punctuation aside" + (f", such as {seen[0]!r}" if seen else ""),
+    """Claim 5: is a question or an answer of the test in the text that a run was fine-tuned on?"""
+    return _over_runs(given, seen_texts)
+
+
+def shared_runs(found: Compared) -> tuple[int, str]:
+    """Number of training texts that share a run with a test, and a sentence that says so."""
+    shared, texts = (sum(getattr(row, name) for row in found.rows) for name in ("runs", "training"))
+    languages = f"{len(found.rows)} language{'s' * (len(found.rows) > 1)}"
+    return shared, (
+        f"{shared:,} of {texts:,} texts of {found.training} share a run with {found.test}, "
+        f"in {languages} that both have"
     )
 
 
-def seen_texts(training: ParallelItems, benchmark: Benchmark) -> list[str]:
-    """Texts of a benchmark that are in training data, by their case-folded words."""
-    from hbt.sources import words
+def seen_texts(found: Compared) -> tuple[int, str]:
+    """Number of texts of a test that are training texts, and a sentence that says so."""
+    seen = sum(row.same_queries + row.same_passages for row in found.rows)
+    texts = sum(row.queries + row.passages for row in found.rows)
+    return seen, (
+        f"{seen:,} of {texts:,} questions and answers of {found.test} are in {found.training}, "
+        "case and punctuation aside"
+    )
 
-    columns = (*training.queries.values(), *training.passages.values())
-    known = {tuple(words(text)) for column in columns for text in column if text is not None}
-    texts = (*benchmark.query_texts, *benchmark.passage_texts)
-    return [text for text in texts if (found := tuple(words(text))) and found in known]
+
+def _over_runs(given: Given, counted: Callable[[Compared], tuple[int, str]]) -> Finding:
+    """False where the text of a run is shared, None where one's is not known, else True."""
+    if not given.compared:
+        return Finding(None, "no run says what it was fine-tuned on")
+    holds: list[bool | None] = []
+    details: dict[str, None] = {}
+    for found in given.compared:
+        shared, detail = counted(found)
+        if found.reason:
+            holds.append(None)
+            detail = found.reason
+        elif found.synthetic:
+            detail += "; synthetic, where the same words may tell of another fact: not judged"
+        else:
+            holds.append(shared == 0)
+        details[f"{found.run}: {detail}"] = None
+    verdict = False if False in holds else None if None in holds or not holds else True
+    return Finding(verdict, ". ".join(details))
 
 
 def mean_average_precision(given: Given) -> Finding:
@@ -241,35 +245,4 @@ def _lareqa(given: Given) -> dict[str, Benchmark] | None:
     return {
         "XQuAD-R": sources.read_xquad_r(given.data_dir),
         "MLQA-R": sources.read_mlqa_r(given.data_dir),
-    }
-
-
-def _real_parts(folder: Path) -> tuple[ParallelItems, Benchmark]:
-    """Fine-tuning items and test of the suite's real world."""
-    from hbt.suite.worlds import WorldSettings, load_world
-
-    world = load_world(WorldSettings(data="real", data_dir=str(folder)))
-    return world.training, world.benchmark("test")
-
-
-def _training_texts(training: ParallelItems, code: str) -> dict[str, str]:
-    texts = {}
-    for item, pair in enumerate(zip(training.queries[code], training.passages[code], strict=True)):
-        for kind, text in zip(("question", "passage"), pair, strict=True):
-            if text is not None:
-                texts[f"{kind} {item}"] = text
-    return texts
-
-
-def _benchmark_texts(benchmark: Benchmark, code: str) -> dict[str, str]:
-    column = benchmark.languages.index(code)
-    sides = (
-        (benchmark.query_ids, benchmark.query_texts, benchmark.query_language),
-        (benchmark.passage_ids, benchmark.passage_texts, benchmark.passage_language),
-    )
-    return {
-        name: text
-        for names, texts, of in sides
-        for name, text, language in zip(names, texts, of, strict=True)
-        if language == column
     }

@@ -20,6 +20,13 @@ from hbt.suite.paper import tables
 from hbt.suite.paper.claims import Contrast
 from hbt.suite.paper.evaluation_files import EvaluationFile, empty_cells, frame, read_file
 from hbt.suite.paper.runs import LABELLED, Measured, Run
+from hbt.suite.paper.trained_on import (
+    TRAIN_FILE,
+    Trained,
+    of_evaluation,
+    read_train_file,
+    train_folder,
+)
 from hbt.suite.tables import RANK_DISTANCE
 from hbt.uncertainty import MINIMUM_SEEDS, Interval, from_per_query, interval, paired_difference
 
@@ -147,6 +154,7 @@ def read_evaluations(files: Sequence[tuple[str, Path]]) -> list[EvaluationRun]:
         found = read_file(path)
         if (found.content.get("system") or {}).get("kind") == "bm25":
             raise ValueError(f"{path} is of BM25, which is fine-tuned by no sampling: not {label}")
+        _check_sampling(found, label, sampling)
         key = (model, paper_name(found.content["benchmark"]))
         grouped.setdefault(key, defaultdict(list))[sampling].append(found)
     return [_run(*key, systems) for key, systems in grouped.items()]
@@ -179,9 +187,32 @@ def _run(model: str, benchmark: str, systems: dict[str, list[EvaluationFile]]) -
         judges=True,
         comparable=same,
         notes=tuple(notes),
+        trained=_trained(files),
         languages=chosen,
         systems={name: tuple(found) for name, found in systems.items()},
     )
+
+
+def _check_sampling(file: EvaluationFile, label: str, sampling: str) -> None:
+    """A label that contradicts the training's own file is a mistake."""
+    if folder := _train_folder(file):
+        known = read_train_file(folder)["config"]["sampling"]["sampling"]
+        if known != sampling:
+            raise ValueError(
+                f"{file.path} is of a training with {known}, says {folder / TRAIN_FILE}: "
+                f"not {label}"
+            )
+
+
+def _train_folder(file: EvaluationFile) -> Path | None:
+    return train_folder(file.path, (file.content.get("system") or {}).get("source") or "")
+
+
+def _trained(files: Sequence[EvaluationFile]) -> tuple[Trained, ...]:
+    """The trainings behind the files; those on the same text once."""
+    found = [of_evaluation(each.path, each.content, _train_folder(each)) for each in files]
+    distinct = {(each.training, each.test, each.digests): each for each in reversed(found)}
+    return tuple(reversed(distinct.values()))
 
 
 def _same_pool(benchmark: str, content: dict[str, Any]) -> bool:

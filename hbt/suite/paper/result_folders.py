@@ -11,6 +11,7 @@ from typing import Any
 from hbt.encoders import KINDS
 from hbt.suite.paper.claims import Contrast
 from hbt.suite.paper.runs import LABELLED, Measured, Run, known_model, number
+from hbt.suite.paper.trained_on import of_results
 
 COLUMNS = ("setting", "metric", "estimate", "low", "high", "over", "n_seeds")
 OVER = ("seeds and items", "items")
@@ -85,6 +86,7 @@ def read_folder(folder: Path, label: str = "") -> FolderRun:
         judges=profile != "smoke",
         comparable=data == "real",
         notes=tuple(notes),
+        trained=(of_results(run, folder / "run.json"),),
         scores=read_table(folder / "samplings.csv", "system"),
         differences=differences,
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hbt.suite.paper.claims import Contrast
+from hbt.suite.paper.trained_on import Trained
 
 LABELLED = "XLM-R:hybrid="
 """What stands before a file of `hbt evaluate`, as an example."""
@@ -67,6 +68,7 @@ class Run(ABC):
         judges: do its verdicts count for a claim? Those of the smoke profile do not.
         comparable: are queries and pool those of the paper? Else only directions are compared.
         notes: what a reader must know, one sentence each.
+        trained: the trainings behind it, one for each text that was trained on.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Run(ABC):
     judges: bool
     comparable: bool
     notes: tuple[str, ...]
+    trained: tuple[Trained, ...]
 
     @abstractmethod
     def difference(self, contrast: Contrast) -> Measured | None:
