@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, repeat
@@ -165,6 +166,33 @@ def join_items(
         passages=side([part.passages for part in parts]),
         negatives=tuple(side(columns) for columns in negatives),
         negative_id=ids[:, 1:] if ids.shape[1] > 1 else None,
+    )
+
+
+def cut_items(items: ParallelItems, runs: Sequence[slice]) -> ParallelItems:
+    """Some runs of the items, one after the other; columns that lie on disk stay there.
+
+    Args:
+        items: the items.
+        runs: at least one; without steps.
+    """
+    if len(runs) == 1:
+        return items.part(runs[0])
+
+    def cut(side: Side) -> Side:
+        return {code: JoinedTexts([side[code][run] for run in runs]) for code in items.languages}
+
+    def ids(array: np.ndarray) -> np.ndarray:
+        return np.concatenate([array[run] for run in runs])
+
+    return dataclasses.replace(
+        items,
+        passage_id=ids(items.passage_id),
+        source=ids(items.source),
+        queries=cut(items.queries),
+        passages=cut(items.passages),
+        negatives=tuple(map(cut, items.negatives)),
+        negative_id=None if items.negative_id is None else ids(items.negative_id),
     )
 
 

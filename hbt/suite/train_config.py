@@ -51,12 +51,15 @@ class DataSection:
     """What is trained on.
 
     Attributes:
-        training: mmarco, mlqa-r, parallel:FOLDER or village.
+        training: mmarco, mlqa-r, miracl, mldr, parallel:FOLDER, pairs:FILE, several of these with
+            a plus between (mmarco+miracl), or village.
         folder: around the data; none: from the cache or by download.
-        languages: codes to keep; none for all.
-        negatives: hard negatives of each item, beside the negatives of the batch; mmarco has them,
-            and parallel:FOLDER may.
-        held_out: the last items, which are not trained on, for the selection.
+        languages: codes to keep, of several sets each gives those that it has; none for all, and
+            for the paper's seven of mmarco.
+        negatives: hard negatives of each item, beside the negatives of the batch; mmarco, miracl
+            and mldr have them, and parallel:FOLDER may.
+        held_out: how many items are not trained on, for the selection: the last ones of each
+            source and set of languages, in proportion to their numbers.
         profile: the size of the village.
     """
 

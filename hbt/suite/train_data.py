@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hbt.corpus import Benchmark, CorpusError, ParallelItems, benchmark_from_items
+from hbt.layout import ItemLayout
+from hbt.sources.joined import cut_items
 from hbt.suite.benchmarks import load_benchmark
 
 if TYPE_CHECKING:
@@ -37,24 +41,51 @@ def read_items(data: DataSection) -> ParallelItems:
 
 
 def split_items(items: ParallelItems, held_out: int) -> tuple[ParallelItems, Benchmark | None]:
-    """Items without the last ones, and a benchmark of these.
+    """Items without some that are held out, and a benchmark of these.
 
-    Of the last ones, those that share a passage with an item before are left out of both.
+    Held out are the last items of each source and set of languages, in proportion to their
+    numbers. Those of them that share a passage with an item that is trained on are left out of
+    both sides. Hard negatives do not count here, so that the benchmark is the same without them.
+
+    Args:
+        items: all items.
+        held_out: how many; 0 for none.
 
     Raises:
-        CorpusError: nothing remains on one of the sides.
+        CorpusError: nothing remains on one of the sides, or of a source to train on.
     """
     if not held_out:
         return items, None
-    first = len(items) - held_out
-    if first < 1:
-        raise CorpusError(f"{items.name} has {len(items)} items, too few to hold out {held_out}")
-    trained_on = set(items.passage_id[:first].tolist())
-    own = [row for row in range(first, len(items)) if items.passage_id[row] not in trained_on]
-    if not own:
-        raise CorpusError(f"{items.name}: all of the last {held_out} share passages with others")
-    held = benchmark_from_items(items.part(own), f"{items.name} held out")
-    return items.part(slice(0, first)), held
+    held = _last_of_each(items, held_out)
+    rows = np.flatnonzero(held)
+    own = rows[~np.isin(items.passage_id[rows], items.passage_id[~held])]
+    if not len(own):
+        raise CorpusError(f"{items.name}: all {held_out} held-out items share passages with others")
+    edges = np.flatnonzero(np.diff(held, prepend=True, append=True)).reshape(-1, 2)
+    training = cut_items(items, [slice(*map(int, edge)) for edge in edges])
+    return training, benchmark_from_items(items.part(own), f"{items.name} held out")
+
+
+def _last_of_each(items: ParallelItems, number: int) -> np.ndarray:
+    """Bool (n_items,): so many in all, the last ones of each source and set of languages."""
+    layout, n_items = ItemLayout.from_items(items), len(items)
+    if number >= n_items:
+        raise CorpusError(f"{items.name} has {n_items} items, too few to hold out {number}")
+    # Shares are rounded along the groups, in the order in which they end, so that they add up
+    order = np.argsort(layout.items(layout.group_ends - 1))
+    share = np.empty(len(order), dtype=np.int64)
+    ends = np.cumsum(layout.group_size[order]) * number // n_items
+    share[order] = np.diff(ends, prepend=0)
+    position = np.arange(n_items) - np.repeat(layout.group_ends, layout.group_size)
+    held = np.zeros(n_items, dtype=bool)
+    held[layout.items(np.flatnonzero(-position <= np.repeat(share, layout.group_size)))] = True
+    for source, name in enumerate(items.source_names):
+        if (items.source == source).any() and not (~held & (items.source == source)).any():
+            raise CorpusError(
+                f"{items.name}: of {name} no item would be left to train on with "
+                f"{number} items held out"
+            )
+    return held
 
 
 def development_set(
