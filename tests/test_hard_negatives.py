@@ -191,12 +191,13 @@ def test_a_folder_may_have_negatives(tmp_path: Path) -> None:
     german = restrict_items(items, ["de"])
     assert german.negatives[1] == {"de": ["Vögel"]}
     assert german.negative_id.tolist() == [[1, 2]]
-    with pytest.raises(
-        CorpusError, match=r"en\.tsv, line 2: 'negative_3' is no text|de\.tsv, line 2"
-    ):
+    with pytest.raises(CorpusError, match=r"de\.tsv, line 2: 'negative_3' is missing; data\.neg"):
         read_parallel_folder(folder, 3)
     one = write_folder(tmp_path / "one", ("id", "query", "passage", "negative"))
     assert read_parallel_folder(one, 1).negatives[0]["en"] == ["cats", "fish"]
+    none = write_folder(tmp_path / "none", ("id", "query", "passage"))
+    with pytest.raises(CorpusError, match=r"line 2: 'negative' is missing; .* \(0 for none\)"):
+        read_parallel_folder(none, 1)
 
 
 def test_the_config_says_how_many(tmp_path: Path) -> None:

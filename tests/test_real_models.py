@@ -134,10 +134,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                 path for path in stand_in.files[hub_id][REVISION] if "model." in path
             }
         (folder / "counts.json").write_text(json.dumps(serve(stand_in)), encoding="utf-8")
-        items = tiny_items()
+        items = tiny_items(negatives=1)  # the paper's configs train on triplets
         for language in items.languages:
+            query, negative = items.queries[language], items.negatives[0][language]
             rows = [
-                {"id": str(row), "query": items.queries[language][row], "passage": passage}
+                {
+                    "id": str(row),
+                    "query": query[row],
+                    "passage": passage,
+                    "negative": negative[row],
+                }
                 for row, passage in enumerate(items.passages[language])
                 if passage is not None
             ]

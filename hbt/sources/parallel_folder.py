@@ -39,9 +39,14 @@ def read_parallel_folder(folder: str | Path, negatives: int = 0) -> ParallelItem
     shared: dict[str, list[str]] = {}
     for language, path in files.items():
         for place, record in _records(path):
-            item, *texts = (
-                _text(record, key, place) for key in (*_NEEDED, *_keys(record, negatives))
-            )
+            keys = _keys(record, negatives)
+            for key in keys:
+                if key not in record:
+                    raise CorpusError(
+                        f"{place}: {key!r} is missing; data.negatives asks for {negatives} hard "
+                        "negatives of each item (0 for none)"
+                    )
+            item, *texts = (_text(record, key, place) for key in (*_NEEDED, *keys))
             if language in copies.setdefault(item, {}):
                 raise CorpusError(f"{place}: id {item!r} comes a second time")
             copies[item][language] = tuple(texts)
@@ -52,9 +57,8 @@ def read_parallel_folder(folder: str | Path, negatives: int = 0) -> ParallelItem
 
 def _keys(record: Mapping[str, object], negatives: int) -> list[str]:
     """What the hard negatives of a record are called."""
-    if negatives == 1 and "negative" in record:
-        return ["negative"]
-    return [f"negative_{number + 1}" for number in range(negatives)]
+    names = [f"negative_{number + 1}" for number in range(negatives)]
+    return ["negative"] if len(names) == 1 and names[0] not in record else names
 
 
 def _files(folder: Path) -> dict[str, Path]:
