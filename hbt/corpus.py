@@ -170,7 +170,12 @@ class Benchmark:
         """The same benchmark with queries and passages of the given languages only.
 
         Queries that keep no relevant passage in any of the languages are left out.
+
+        Raises:
+            CorpusError: a language is unknown or named twice, or none is named.
         """
+        if not languages or len(set(languages)) < len(languages):
+            raise CorpusError(f"{self.name}: languages {languages!r} are none or have one twice")
         unknown = [language for language in languages if language not in self.languages]
         if unknown:
             raise CorpusError(f"{self.name} has no language {unknown[0]!r}, only {self.languages}")

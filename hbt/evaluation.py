@@ -16,7 +16,7 @@ import numpy as np
 
 from hbt import metrics as formulas
 from hbt.corpus import MULTILINGUAL_POOL, Benchmark
-from hbt.retrieval import Counts
+from hbt.retrieval import Counts, check_counts
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -52,7 +52,10 @@ class Metric:
         """
         match = re.fullmatch(r"(mAP|MRR|nDCG)|(R|Success|nDCG)@([1-9]\d*)", text)
         if not match:
-            raise ValueError(f"no metric {text!r}; mAP, MRR, R@k, Success@k, nDCG@k, nDCG exist")
+            raise ValueError(
+                f"no metric {text!r}; mAP, MRR, R@k, Success@k, nDCG@k, nDCG exist (mAP and MRR at "
+                "full depth only)"
+            )
         return Metric(match[1] or match[2], int(match[3]) if match[3] else None)
 
     def score(self, pools: Pools, ties: str) -> np.ndarray:
@@ -143,14 +146,14 @@ def evaluate(
     """
     if ties not in TIES:
         raise ValueError(f"ties is {ties!r}, not one of {', '.join(TIES)}")
+    if isinstance(metrics, str) or not metrics:
+        raise ValueError(f"metrics is {metrics!r}, a list of names is needed")
     parsed = [Metric.parse(name) for name in metrics]
-    shape = (len(benchmark.relevant_query), len(benchmark.languages))
-    if counts.before.shape != shape or (counts.relevant_query != benchmark.relevant_query).any():
-        raise ValueError(f"these counts {counts.before.shape} are not of {benchmark.name} {shape}")
+    check_counts(benchmark, counts)
     pools = _pools(benchmark, counts, ties)
     values = {str(metric): metric.score(pools, ties) for metric in parsed}
     per_query, scores = _tables(benchmark, pools, values)
-    return Evaluation(per_query, scores, pools.rank[shape[0] :].copy(), ties)
+    return Evaluation(per_query, scores, pools.rank[len(counts.grade) :].copy(), ties)
 
 
 def _pools(benchmark: Benchmark, counts: Counts, ties: str) -> Pools:

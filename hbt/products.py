@@ -198,8 +198,8 @@ def first_equal(embeddings: np.ndarray) -> np.ndarray:
     return found
 
 
-def checked(embeddings: np.ndarray, n_rows: int, name: str) -> np.ndarray:
-    """The embeddings as float32 rows in memory.
+def checked(embeddings: np.ndarray | Tensor, n_rows: int, name: str) -> np.ndarray:
+    """The embeddings, an array or a tensor on any device, as float32 rows in memory.
 
     Raises:
         ValueError: they are no matrix of n_rows rows, or a value is not finite (or so large that
@@ -207,6 +207,8 @@ def checked(embeddings: np.ndarray, n_rows: int, name: str) -> np.ndarray:
     """
     import torch
 
+    if isinstance(embeddings, torch.Tensor):  # bfloat16 and other devices are not numpy's
+        embeddings = embeddings.detach().float().cpu().numpy()
     array = np.asarray(embeddings)
     if array.ndim != 2 or not array.shape[1]:
         raise ValueError(f"{name} have shape {array.shape}; ({n_rows}, dimension) is needed")

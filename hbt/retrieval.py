@@ -55,10 +55,25 @@ class Counts:
     top_k_score: np.ndarray
 
 
+def check_counts(benchmark: Benchmark, counts: Counts) -> None:
+    """Refuse counts of another benchmark.
+
+    Raises:
+        ValueError: they have not its pairs or its number of languages.
+    """
+    shape = (len(benchmark.relevant_query), len(benchmark.languages))
+    if (
+        counts.before.shape != shape
+        or (counts.relevant_query != benchmark.relevant_query).any()
+        or (counts.relevant_passage != benchmark.relevant_passage).any()
+    ):
+        raise ValueError(f"these counts {counts.before.shape} are not of {benchmark.name} {shape}")
+
+
 def count(
     benchmark: Benchmark,
-    query_embeddings: np.ndarray,
-    passage_embeddings: np.ndarray,
+    query_embeddings: np.ndarray | Tensor,
+    passage_embeddings: np.ndarray | Tensor,
     *,
     top_k: int = 10,
     tile: int | None = None,
@@ -69,8 +84,9 @@ def count(
 
     Args:
         benchmark: gives order, languages and relevance of queries and passages.
-        query_embeddings: array (n_queries, dimension); used as float32.
-        passage_embeddings: array (n_passages, dimension).
+        query_embeddings: array or tensor (n_queries, dimension); used as float32, copied from
+            another device.
+        passage_embeddings: array or tensor (n_passages, dimension).
         top_k: length of the kept lists, at most n_passages.
         tile: queries counted at a time by a thread; by default as many as one product has (see
             `hbt.products.block_rows`). Memory and speed depend on it, no rank does.
@@ -110,7 +126,7 @@ def count(
 
 def count_from_scores(
     benchmark: Benchmark,
-    scores: Callable[[range], np.ndarray],
+    scores: np.ndarray | Callable[[range], np.ndarray],
     *,
     top_k: int = 10,
     tile: int | None = None,
@@ -120,23 +136,25 @@ def count_from_scores(
 
     Args:
         benchmark: gives order, languages and relevance of queries and passages.
-        scores: from a range of query rows to a finite array (len(range), n_passages), which is
-            compared as float32. Called by one thread at a time, not always the same one.
+        scores: array (n_queries, n_passages), or a function from a range of query rows to their
+            rows of it; finite, compared as float32. A function is called by one thread at a time,
+            not always the same one.
         top_k: as in `count`.
         tile: as in `count`.
         kernel: as in `count`.
 
     Raises:
-        ValueError: a block of scores is not finite or has another shape.
+        ValueError: the scores, or a block of them, are not finite or have another shape.
     """
     import torch
 
+    read = scores if callable(scores) else _rows_of(benchmark, scores)
     sweep = Sweep.of(benchmark, top_k, tile, torch.device("cpu"), kernel)
     layout, one_at_a_time = sweep.layout(), Lock()
 
     def fill(rows: range, tile_scores: Tensor) -> None:
         with one_at_a_time:
-            block = np.asarray(scores(rows), dtype=np.float32)
+            block = np.asarray(read(rows), dtype=np.float32)
         if block.shape != (len(rows), len(layout.column)):
             raise ValueError(
                 f"{benchmark.name}: scores of {len(rows)} queries and {len(layout.column)} "
@@ -150,6 +168,14 @@ def count_from_scores(
 
     sweep.count(np.arange(len(layout.column)), layout, fill)
     return _counts(sweep)
+
+
+def _rows_of(benchmark: Benchmark, scores: np.ndarray) -> Callable[[range], np.ndarray]:
+    whole = np.asarray(scores)
+    shape = (len(benchmark.query_texts), len(benchmark.passage_texts))
+    if whole.shape != shape:
+        raise ValueError(f"{benchmark.name}: scores have shape {whole.shape}; {shape} is needed")
+    return lambda rows: whole[rows.start : rows.stop]
 
 
 def _counts(sweep: Sweep) -> Counts:

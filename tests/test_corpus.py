@@ -47,6 +47,9 @@ def test_restrict_keeps_only_the_languages_and_what_they_need() -> None:
     assert german.relevant_passage.tolist() == [0, 0]
     with pytest.raises(CorpusError, match="no language 'fr'"):
         german.restrict(["fr"])
+    for languages in ([], ["de", "de"]):
+        with pytest.raises(CorpusError, match="are none or have one twice"):
+            german.restrict(languages)
 
 
 def test_digest_is_stable_and_sees_every_text() -> None:

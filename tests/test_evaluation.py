@@ -178,3 +178,6 @@ def test_bad_arguments_are_named() -> None:
         evaluate(benchmark, counts, ties="random")
     with pytest.raises(ValueError, match="are not of made"):
         evaluate(benchmark.restrict(["en"]), counts)
+    for metrics in ((), "mAP"):
+        with pytest.raises(ValueError, match="a list of names is needed"):
+            evaluate(benchmark, counts, metrics=metrics)

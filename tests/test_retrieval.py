@@ -215,6 +215,27 @@ def test_embeddings_that_may_not_be_written_to(real_valued) -> None:
     assert_equal(count(benchmark, queries, frozen), count(benchmark, queries, passages))
 
 
+def test_tensors_of_any_kind_are_embeddings(real_valued) -> None:
+    """As sentence-transformers gives them; also half precision, and from within a training."""
+    benchmark, queries, passages = real_valued
+    tensors = [torch.tensor(each) for each in (queries, passages)]
+    assert_equal(count(benchmark, *tensors), count(benchmark, queries, passages))
+    half = [each.bfloat16().requires_grad_() for each in tensors]
+    rounded = [each.detach().float().numpy() for each in half]
+    assert_equal(count(benchmark, *half), count(benchmark, *rounded))
+
+
+def test_scores_may_be_an_array(real_valued) -> None:
+    benchmark, queries, passages = real_valued
+    scores = queries @ passages.T
+    assert_equal(
+        count_from_scores(benchmark, scores),
+        count_from_scores(benchmark, lambda rows: scores[rows]),
+    )
+    with pytest.raises(ValueError, match=r"scores have shape \(700, 1100\); \(1100, 700\) is"):
+        count_from_scores(benchmark, scores.T)
+
+
 def spoilt(array: np.ndarray, value: float) -> np.ndarray:
     copy = array.astype(np.float64)
     copy[3, 1] = value

@@ -16,10 +16,10 @@ from hbt.bias.preference import same_language_preference
 from hbt.bias.ranks import by_query_language, macro_mean, n_relevant, tied_share
 from hbt.bias.removal import removal_test
 from hbt.corpus import Benchmark
+from hbt.retrieval import Counts, check_counts
 
 if TYPE_CHECKING:
     from hbt.cut_runs import Listed
-    from hbt.retrieval import Counts
 
 MOST_TIES = 0.05
 """Above this share of relevant passages in ties, the rule of ties makes the rank distance."""
@@ -48,6 +48,7 @@ def measures_of_queries(
     listed: Listed | None,
 ) -> dict[str, Found]:
     """Key -> measure; arguments as for `hbt.bias.summary`."""
+    check_counts(benchmark, counts)
     most = int(n_relevant(benchmark, counts).max(initial=0))
     deep = max(k, most, 1)
     preference = same_language_preference(benchmark, counts)

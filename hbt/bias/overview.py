@@ -76,7 +76,8 @@ def summary(
         ties are above the limit, with a note.
 
     Raises:
-        ValueError: k is below 1 or the top lists of `counts` are shorter.
+        ValueError: k is below 1 or the top lists of `counts` are shorter, or they are counts of
+            another benchmark.
     """
     found = measures_of_queries(benchmark, counts, scores, k, listed)
     mix = _mix(benchmark, counts, k, listed)
