@@ -11,6 +11,7 @@ from __future__ import annotations
 from hbt.sources.beir import read_beir, write_beir
 from hbt.sources.belebele import read_belebele
 from hbt.sources.catalogue import CARDS, DataCard, fetch
+from hbt.sources.dictionaries import benchmark_from_dictionaries, run_from_dictionary
 from hbt.sources.embeddings import read_embeddings
 from hbt.sources.hub_errors import DownloadError
 from hbt.sources.hub_pairs import read_hub_pairs
@@ -64,6 +65,7 @@ __all__ = [
     "Paragraph",
     "Run",
     "StreamedTask",
+    "benchmark_from_dictionaries",
     "check_overlap",
     "fetch",
     "id_lines",
@@ -100,6 +102,7 @@ __all__ = [
     "read_run",
     "read_trec",
     "read_xquad_r",
+    "run_from_dictionary",
     "split_documents",
     "words",
     "write_beir",
