@@ -34,12 +34,15 @@ class ParallelItems:
             A column that lies on disk may be another sequence; with a method `presence()` (bool
             array, which texts are there) it promises that no text is blank, and is not read here.
         negatives: hard negatives, in the form of `passages` and with None in the same places: the
-            first of every item, the second of every item, and so on.
+            first of every item, the second of every item, and so on. A source may have fewer of
+            them than another one has; its items have None in the others.
         negative_id: int64 array (n_items, number of negatives): their passage ids, to be told
-            from passages that are relevant; None without negatives.
+            from passages that are relevant, and -1 where the source has fewer; None without
+            negatives.
 
     Raises:
-        CorpusError: lengths differ, an item has no language, or a text is empty or half missing.
+        CorpusError: lengths differ, an item has no language, a text is empty or half missing, or
+            items of a source differ in the number of their negatives.
     """
 
     name: str
@@ -53,9 +56,15 @@ class ParallelItems:
     negative_id: np.ndarray | None = None
     available: np.ndarray = field(init=False, repr=False)
     """bool array (n_items, n_languages): does the item exist in the language?"""
+    n_negatives: np.ndarray = field(init=False, repr=False)
+    """int64 array (n_sources,): hard negatives of each item of the source."""
 
     def __post_init__(self) -> None:
         n_items = len(self.passage_id)
+        shape = None if self.negative_id is None else self.negative_id.shape
+        needed = (n_items, len(self.negatives)) if self.negatives else None
+        if shape != needed:
+            raise CorpusError(f"{self.name}: negative_id has shape {shape}, {needed} is needed")
         available = np.zeros((n_items, len(self.languages)), dtype=bool)
         for column, language in enumerate(self.languages):
             available[:, column] = self._check_language(language)
@@ -68,11 +77,8 @@ class ParallelItems:
             self.source_names
         ):
             raise CorpusError(f"{self.name}: a source index is outside {self.source_names}")
-        shape = None if self.negative_id is None else self.negative_id.shape
-        needed = (n_items, len(self.negatives)) if self.negatives else None
-        if shape != needed:
-            raise CorpusError(f"{self.name}: negative_id has shape {shape}, {needed} is needed")
         object.__setattr__(self, "available", available)
+        object.__setattr__(self, "n_negatives", self._count_negatives())
 
     def _check_language(self, language: str) -> np.ndarray:
         """Bool (n_items,), which items exist in a language; all sides have to agree in it."""
@@ -86,15 +92,32 @@ class ParallelItems:
                     f"for {n_items} items"
                 )
             there.append(_presence(side[language]))
-        numbered = (f"negative {number + 1}" for number in range(len(self.negatives)))
-        for words, found in zip(("query", "passage", *numbered), there, strict=True):
-            for item in np.flatnonzero(found != there[0]):
+        for number, found in enumerate(there[1:]):
+            words = f"negative {number}" if number else "passage"
+            known = self.negative_id[:, number - 1] >= 0 if number else True
+            for item in np.flatnonzero(found != (there[0] & known)):
+                if there[0][item] and found[item]:
+                    raise CorpusError(f"{self.name}: {words} of item {item} has no negative_id")
                 missing = words if there[0][item] else "query"
                 raise CorpusError(f"{self.name}: item {item} lacks its {language} {missing}")
         blank = [_first_blank(side[language]) for _, side in self._sides()]
         for item in sorted(row for row in blank if row is not None):
             raise CorpusError(f"{self.name}: item {item} has an empty {language} text")
         return there[0]
+
+    def _count_negatives(self) -> np.ndarray:
+        found = np.zeros(len(self.source_names), dtype=np.int64)
+        if self.negative_id is not None:
+            known = self.negative_id >= 0  # (n_items, number of negatives)
+            of_item = np.count_nonzero(known, axis=1)
+            found[self.source] = of_item
+            first = np.arange(known.shape[1]) < found[self.source, None]
+            for item in np.flatnonzero((known != first).any(axis=1)):
+                raise CorpusError(
+                    f"{self.name}: item {item} has not the same hard negatives as other items of "
+                    f"{self.source_names[self.source[item]]}"
+                )
+        return found
 
     def _sides(self) -> list[tuple[str, Side]]:
         negatives = [(f"negatives[{n}]", side) for n, side in enumerate(self.negatives)]

@@ -59,16 +59,19 @@ class Examples(torch.utils.data.Dataset):
     def __getitems__(self, packed: Sequence[int]) -> dict[str, Tensor]:
         """A whole batch at once, as the trainer's collator would have made it from texts.
 
-        Hard negatives are in the language of their example's passage.
+        Hard negatives are in the language of their example's passage, and as many as the batch's
+        source has.
         """
         item, query_language, passage_language = unpack(np.asarray(packed), self.n_languages)
-        label = self.passage_id[item]
+        label, n_negatives = self.passage_id[item], 0
         if self.negative_id is not None:
-            label = np.column_stack([label, self.negative_id[item]])
+            ids = self.negative_id[item]
+            n_negatives = int((ids >= 0).all(axis=0).sum())
+            label = np.column_stack([label, ids[:, :n_negatives]])
         batch: dict[str, Tensor] = {"label": torch.from_numpy(label.astype(np.int64))}
         columns = [("query", self.queries, query_language)]
         columns += [("passage", self.passages, passage_language)]
-        for number, tokens in enumerate(self.negatives, start=1):
+        for number, tokens in enumerate(self.negatives[:n_negatives], start=1):
             columns.append((f"negative_{number}", tokens, passage_language))
         for name, tokens, language in columns:
             features = features_of(tokens, language, item)

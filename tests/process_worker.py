@@ -28,9 +28,11 @@ from tiny_texts import tiny_items
 from transformers import TrainerCallback
 
 from hbt.adapters import planned
+from hbt.corpus import ParallelItems
 from hbt.encoders import EncoderSettings, build
 from hbt.losses import MaskedInfoNCELoss
 from hbt.sampling import PlanSettings
+from hbt.sources import join_items
 from hbt.trainer import Examples, PlanTrainer
 from hbt.training import TrainingSettings, finetune
 
@@ -44,6 +46,14 @@ SETTINGS = TrainingSettings(
 def settings_of(options: dict) -> TrainingSettings:
     plan = dataclasses.replace(PLAN, **options.get("plan", {}))
     return dataclasses.replace(SETTINGS, plan=plan, **options.get("training", {}))
+
+
+def items_of(options: dict) -> ParallelItems:
+    """Tiny items with hard negatives, if any; in a mix, beside as many that have none."""
+    items = tiny_items(negatives=options.get("negatives", 0))
+    if not options.get("mix"):
+        return items
+    return join_items("mix", [items, dataclasses.replace(tiny_items(), source_names=("plain",))])
 
 
 def new_model(tokenizer: Path, options: dict) -> SentenceTransformer:
@@ -92,8 +102,8 @@ class Watch:
 def run(name: str, options: dict, model: SentenceTransformer, out: Path) -> None:
     before = parameters(model)
     with Watch(options.get("kill_at")) as watch:
-        items = tiny_items(negatives=options.get("negatives", 0))
-        log = finetune(model, items, settings_of(options), out / name, progress=False)
+        settings = settings_of(options)
+        log = finetune(model, items_of(options), settings, out / name, progress=False)
     np.savez(
         out / f"{name}.{RANK}.npz",
         before=before,

@@ -79,8 +79,10 @@ def test_sources_of_one_name_are_one_source() -> None:
     assert joined.passage_id.tolist() == [0, 1]
     mine = items("x", {"sw": ["a"]}, [0])
     other = dataclasses.replace(mine, negatives=({"sw": ["b"]},), negative_id=np.array([[3]]))
-    with pytest.raises(CorpusError, match="hard negatives of the sets differ in number"):
-        join_items("x", [mine, other])
+    with pytest.raises(
+        CorpusError, match="item 0 has not the same hard negatives as other items of x"
+    ):
+        join_items("x", [other, mine])
     both = join_items("x", [other, other])
     assert both.passage_id.tolist() == [0, 4]
     assert both.negative_id is not None
@@ -88,6 +90,27 @@ def test_sources_of_one_name_are_one_source() -> None:
     assert list(both.negatives[0]["sw"]) == ["b", "b"]
     with pytest.raises(CorpusError, match="nothing: there are no training data to join"):
         join_items("nothing", [])
+
+
+def test_sources_may_differ_in_their_hard_negatives() -> None:
+    mine = items("mine", {"sw": ["a", "b"]}, [-2, 0])
+    other = items("other", {"sw": ["c"], "de": ["C"]}, [1])
+    texts = ({"sw": ["d"], "de": ["D"]}, {"sw": ["e"], "de": ["E"]})
+    hard = dataclasses.replace(other, negatives=texts, negative_id=np.array([[0, 5]]))
+    joined = join_items("all", [mine, hard, mine])
+    assert joined.n_negatives.tolist() == [0, 2]
+    assert joined.passage_id.tolist() == [0, 2, 4, 9, 11]
+    assert joined.negative_id.tolist() == [[-1, -1], [-1, -1], [3, 8], [-1, -1], [-1, -1]]
+    assert list(joined.negatives[0]["de"]) == [None, None, "D", None, None]
+    assert list(joined.negatives[1]["sw"]) == [None, None, "e", None, None]
+    assert join_items("none", [mine, other]).n_negatives.tolist() == [0, 0]
+    again = join_items("again", [joined, hard])
+    assert again.negative_id[2:].tolist() == [[3, 8], [-1, -1], [-1, -1], [12, 17]]
+    without_id = np.where(joined.negative_id == 8, -1, joined.negative_id)
+    with pytest.raises(CorpusError, match="negative 2 of item 2 has no negative_id"):
+        dataclasses.replace(joined, negative_id=without_id)
+    with pytest.raises(CorpusError, match="item 0 lacks its sw negative 1"):
+        dataclasses.replace(joined, negative_id=np.maximum(joined.negative_id, 0))
 
 
 @pytest.mark.parametrize("order", ["passes", "independent"])

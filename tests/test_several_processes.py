@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from process_worker import SETTINGS, new_model, run_all, settings_of
+from process_worker import SETTINGS, items_of, new_model, run_all, settings_of
 from tiny_texts import tiny_items, tiny_tokenizer
 
 from hbt.sampling import CROSS_LINGUAL, MONOLINGUAL, ItemLayout, Plan, unpack
@@ -27,6 +27,7 @@ ACCUMULATED = {"double": True, "training": {"accumulation": 2}}
 CACHED = {"double": True, "training": {"mini_batch": 5}}
 TRIPLETS = {"double": True, "negatives": 2, "training": {"length_groups": 2}}
 CACHED_TRIPLETS = {"double": True, "negatives": 1, "training": {"mini_batch": 5, "accumulation": 2}}
+MIXED_TRIPLETS = {"double": True, "negatives": 1, "mix": True}
 ONE_PAIR = {"dropout": 0.1, "plan": {"one_pair_per_batch": True}}
 OTHER_SEED = {"double": True, "plan": {"seed": 4}}
 RUNS = {
@@ -35,6 +36,7 @@ RUNS = {
     "cached": CACHED,
     "triplets": TRIPLETS,
     "cached-triplets": CACHED_TRIPLETS,
+    "mixed-triplets": MIXED_TRIPLETS,
     "one-pair": ONE_PAIR,
     "other-seed": OTHER_SEED,
 }
@@ -118,11 +120,11 @@ def test_the_runs_can_show_something(tokenizer: Path, two: Path) -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_processes_share_kind_pair_and_batch(two: Path, name: str) -> None:
-    settings = settings_of(RUNS[name])
-    plan = Plan(settings.plan, ItemLayout.from_items(ITEMS))
+    settings, items = settings_of(RUNS[name]), items_of(RUNS[name])
+    plan = Plan(settings.plan, ItemLayout.from_items(items))
     parts = [rank["batches"] for rank in left(two, name, 2)]
     assert parts[0].shape == (settings.steps, settings.plan.batch_size // 2)
-    kinds = set()
+    kinds, sources = set(), set()
     for step in range(settings.steps):
         batch = plan(step)
         kinds.add(batch.kind)
@@ -130,7 +132,9 @@ def test_processes_share_kind_pair_and_batch(two: Path, name: str) -> None:
         np.testing.assert_array_equal(item, batch.item)
         np.testing.assert_array_equal(query, batch.query_language)
         np.testing.assert_array_equal(passage, batch.passage_language)
-        assert len(set(ITEMS.passage_id[item])) == settings.plan.batch_size
+        assert len(set(items.passage_id[item])) == settings.plan.batch_size
+        sources |= set(items.source[item])
+        assert (items.source[item] == batch.source).all()
         pairs = []
         for part in parts:  # what a process sees on its own
             _, own_query, own_passage = unpack(part[step], 4)
@@ -141,9 +145,12 @@ def test_processes_share_kind_pair_and_batch(two: Path, name: str) -> None:
             assert pairs[0] == pairs[1]
             assert len(pairs[0]) == 1
     assert kinds == {MONOLINGUAL, CROSS_LINGUAL}
+    assert len(sources) == len(items.source_names)
 
 
-@pytest.mark.parametrize("name", ["exact", "accumulated", "cached", "triplets", "cached-triplets"])
+@pytest.mark.parametrize(
+    "name", ["exact", "accumulated", "cached", "triplets", "cached-triplets", "mixed-triplets"]
+)
 def test_two_processes_equal_one_with_the_whole_batch(one: Path, two: Path, name: str) -> None:
     alone, shared = left(one, name, 1)[0], left(two, name, 2)[0]
     np.testing.assert_array_equal(alone["digest"], shared["digest"])
@@ -187,13 +194,20 @@ def test_the_stock_trainer_resumes_exactly(one: Path, two: Path, world: int) -> 
         assert np.abs(whole["after"] - whole["before"]).max() > 0.01
 
 
-@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"negatives": 2, "mix": True, "training": {"accumulation": 2, "length_groups": 2}},
+    ],
+    ids=["pairs", "accumulated-triplets"],
+)
 @pytest.mark.parametrize("world", [1, 2])
 def test_killed_and_resumed_equals_never_killed(
-    world: int, accumulation: int, tokenizer: Path, tmp_path: Path
+    world: int, options: dict, tokenizer: Path, tmp_path: Path
 ) -> None:
     kill_at = random.SystemRandom().randrange(5, SETTINGS.steps - 1)
-    options = {"dropout": 0.1, "training": {"accumulation": accumulation}}
+    options = options | {"dropout": 0.1}
     out = tmp_path / "out"
     launch(world, {"run": options | {"kill_at": kill_at}}, tokenizer, out, killed=True)
     assert not (out / "run.0.npz").exists()

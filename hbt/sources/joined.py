@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate, repeat, zip_longest
 from typing import overload
 
 import numpy as np
@@ -121,7 +121,7 @@ def join_items(
     """The items of several training sets, in their order.
 
     Sources of the same name become one source. Passage ids are shifted so that no two sets share
-    one.
+    one. Sets may differ in the number of hard negatives of their items.
 
     Args:
         name: name of the whole.
@@ -129,13 +129,11 @@ def join_items(
         order: all their languages. Default: the order in which the sets first name them.
 
     Raises:
-        CorpusError: there is no set, or the sets have different numbers of hard negatives.
+        CorpusError: there is no set, or sets of one source have different numbers of hard
+            negatives.
     """
     if not parts:
         raise CorpusError(f"{name}: there are no training data to join")
-    n_negatives = {len(part.negatives) for part in parts}
-    if len(n_negatives) > 1:
-        raise CorpusError(f"{name}: hard negatives of the sets differ in number: {n_negatives}")
     languages = tuple(order or dict.fromkeys(code for part in parts for code in part.languages))
     sources = tuple(dict.fromkeys(each for part in parts for each in part.source_names))
     source = [
@@ -155,7 +153,7 @@ def join_items(
             for code in languages
         }
 
-    negatives = zip(*(part.negatives for part in parts), strict=True)
+    negatives = zip_longest(*(part.negatives for part in parts), fillvalue={})
     return ParallelItems(
         name=name,
         languages=languages,
@@ -200,12 +198,19 @@ def _shifted_ids(parts: Sequence[ParallelItems]) -> np.ndarray:
     """Passage ids and those of the hard negatives, shifted so that no two sets share one.
 
     Returns:
-        int64 (n_items, 1 + number of negatives).
+        int64 (n_items, 1 + largest number of negatives), -1 where there are fewer of them.
     """
+    width = 1 + max(len(part.negatives) for part in parts)
     shifted, first_free = [], 0
     for part in parts:
-        negatives = () if part.negative_id is None else (part.negative_id,)
-        ids = np.column_stack([part.passage_id, *negatives]).astype(np.int64)
-        shifted.append(ids + (first_free - ids.min(initial=0)))
-        first_free = int(shifted[-1].max(initial=first_free - 1)) + 1
+        ids = np.full((len(part), width), -1, dtype=np.int64)
+        ids[:, 0] = part.passage_id
+        known = np.zeros(ids.shape, dtype=bool)
+        known[:, 0] = True
+        if part.negative_id is not None:
+            ids[:, 1 : 1 + len(part.negatives)] = part.negative_id
+            known[:, 1:] = ids[:, 1:] >= 0
+        ids[known] += first_free - ids[known].min(initial=0)
+        shifted.append(ids)
+        first_free = int(ids.max(initial=first_free - 1)) + 1
     return np.concatenate(shifted)

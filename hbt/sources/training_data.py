@@ -31,15 +31,16 @@ class TrainingSet:
             the number of hard negatives of each item.
         languages: that it has.
         usual: those that are taken when none are named.
+        has_negatives: are there hard negatives in it?
     """
 
     read: Callable[[Sequence[str], str | Path | None, int], ParallelItems]
     languages: tuple[str, ...]
     usual: tuple[str, ...]
+    has_negatives: bool = True
 
 
 def _mlqa_r(languages: Sequence[str], data_dir: str | Path | None, negatives: int) -> ParallelItems:
-    _refuse("mlqa-r", negatives)
     if data_dir is None:
         data_dir = locate(MLQA_R_ORIGIN, [f"{code}.json" for code in MLQA_R.counts])[0].parent
     return mlqa_r_items(data_dir, languages)
@@ -57,13 +58,8 @@ def _mldr(languages: Sequence[str], data_dir: str | Path | None, negatives: int)
     return mldr_items(languages, data_dir, negatives=negatives)
 
 
-def _refuse(name: str, negatives: int) -> None:
-    if negatives:
-        raise CorpusError(f"{name} has no hard negatives, and {negatives} of each item are needed")
-
-
 TRAINING_SETS = {
-    "mlqa-r": TrainingSet(_mlqa_r, tuple(MLQA_R.counts), tuple(MLQA_R.counts)),
+    "mlqa-r": TrainingSet(_mlqa_r, tuple(MLQA_R.counts), tuple(MLQA_R.counts), False),
     "mmarco": TrainingSet(_mmarco, MMARCO_LANGUAGES, PAPER_LANGUAGES),
     "miracl": TrainingSet(_miracl, MIRACL_TRAIN_LANGUAGES, MIRACL_TRAIN_LANGUAGES),
     "mldr": TrainingSet(_mldr, MLDR_LANGUAGES, MLDR_LANGUAGES),
@@ -95,12 +91,13 @@ def training_items(
         languages: codes to keep, in this order; of several sets each gives those that it has.
             Default: all, and the paper's seven of "mmarco".
         negatives: hard negatives of each item; "mmarco", "miracl" and "mldr" have them, and
-            "parallel:FOLDER" may. Items with fewer are left out.
+            "parallel:FOLDER" may. Items with fewer are left out. Beside one of these, "mlqa-r" and
+            "pairs:FILE" are taken without any.
 
     Raises:
         DownloadError: data could not be downloaded.
-        CorpusError: an unknown name or language, a set named twice, without any of the languages
-            or without hard negatives, or a broken file.
+        CorpusError: an unknown name or language, a set named twice or without any of the
+            languages, no set with hard negatives, or a broken file.
     """
     names = _BETWEEN.split(name)
     for each in names:
@@ -113,6 +110,11 @@ def training_items(
         if names.count(each) > 1:
             raise CorpusError(f"training data {name!r} names {each} twice")
     sets = {each: _opened(each, negatives) for each in names}
+    if negatives and not any(each.has_negatives for each in sets.values()):
+        raise CorpusError(
+            f"{name} has no hard negatives, and {negatives} of each item are asked for: ask for 0 "
+            "(data.negatives), or name a set that has them, as mmarco"
+        )
     offered = dict.fromkeys(code for each in sets.values() for code in each.languages)
     for code in languages or ():
         if code not in offered:
@@ -122,7 +124,7 @@ def training_items(
         some = [code for code in languages or found.usual if code in found.languages]
         if not some:
             raise CorpusError(f"{each} has none of the languages {', '.join(languages or ())}")
-        parts.append(partial(found.read, some, data_dir, negatives))
+        parts.append(partial(found.read, some, data_dir, negatives * found.has_negatives))
     items = [read() for read in parts]  # when all that was asked for is known to be there
     return items[0] if len(items) == 1 else join_items(name, items, languages)
 
@@ -132,10 +134,11 @@ def _opened(name: str, negatives: int) -> TrainingSet:
         return TRAINING_SETS[name]
     kind, _, path = name.partition(":")
     if kind == PAIRS:
-        _refuse(name, negatives)
         pairs = read_pairs_file(path)
         codes = tuple(pairs.files)
-        return TrainingSet(lambda some, data_dir, _: pairs.items(some, data_dir), codes, codes)
+        return TrainingSet(
+            lambda some, data_dir, _: pairs.items(some, data_dir), codes, codes, False
+        )
     items = read_parallel_folder(path, negatives)
     codes = items.languages
     return TrainingSet(lambda some, *_: restrict_items(items, some), codes, codes)

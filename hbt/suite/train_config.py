@@ -57,7 +57,7 @@ class DataSection:
         languages: codes to keep, of several sets each gives those that it has; none for all, and
             for the paper's seven of mmarco.
         negatives: hard negatives of each item, beside the negatives of the batch; mmarco, miracl
-            and mldr have them, and parallel:FOLDER may.
+            and mldr have them, and parallel:FOLDER may. In a mix, a set that has none is taken so.
         held_out: how many items are not trained on, for the selection: the last ones of each
             source and set of languages, in proportion to their numbers.
         profile: the size of the village.

@@ -31,7 +31,7 @@ def read_items(data: DataSection) -> ParallelItems:
         return training_items(data.training, data.folder, data.languages, data.negatives)
     if data.negatives:
         raise CorpusError(
-            f"{VILLAGE} has no hard negatives, and data.negatives is {data.negatives}"
+            f"{VILLAGE} has no hard negatives, and data.negatives is {data.negatives}: take 0"
         )
     from hbt.suite.profiles import profile_settings
     from hbt.suite.worlds import load_world
