@@ -44,10 +44,10 @@ def planned(
     and `label`, the passage id, which `hbt.losses.MaskedInfoNCELoss` reads and others pass over.
 
     A row of a Dataset says its languages in `language`, or in `query_language` and
-    `passage_language`; a DatasetDict says them in its names ("en-de"). The rows of an item make it
-    up in all its languages. `passage_id` names passages that several items share (default: each has
-    its own), and `source` the data set that an item comes from (default: one for all). Rows with a
-    missing or empty text are never drawn.
+    `passage_language`; a DatasetDict says them in its names ("en-de", "en/zh-Hans"). The rows of an
+    item make it up in all its languages. `passage_id` names passages that several items share
+    (default: each has its own), and `source` the data set that an item comes from (default: one for
+    all). Rows with a missing or empty text are never drawn.
 
     Args:
         dataset: training data; left as it is. Takes 24 bytes a row for as long as it is used.
@@ -89,9 +89,13 @@ def planned(
 
 
 def _pair(name: str, pairs: Mapping[str, tuple[str, str]] | None) -> tuple[str, str]:
-    pair = tuple(name.split("-")) if pairs is None else pairs.get(name, ())
+    between = "/" if "/" in name else "-"
+    pair = tuple(name.split(between)) if pairs is None else pairs.get(name, ())
     if len(pair) != 2:
-        raise ValueError(f"data set {name!r} names no language pair: 'en-de', or give it in pairs")
+        raise ValueError(
+            f"data set {name!r} names no language pair, as 'en-de' or 'en/zh-Hans' do; or give it "
+            "in pairs"
+        )
     return pair
 
 

@@ -21,14 +21,14 @@ def by_language_pair(
             along where there are any.
         columns: names of the columns. The first text is the query; all others, hard negatives
             too, are in the passage's language.
-        separator: between the languages in a name.
+        separator: between the languages in a name; `hbt.adapters.planned` knows "-" and "/".
 
     Returns:
         A DatasetDict with a data set for each ordered pair, pairs of one language included.
 
     Raises:
-        ValueError: a column is missing, a language has the separator in its name, or an item comes
-            twice in a language.
+        ValueError: a column is missing, a language is empty or has the separator in its name, or an
+            item comes twice in a language.
     """
     import pyarrow as pa
 
@@ -41,6 +41,8 @@ def by_language_pair(
         np.asarray(dataset[columns.item]), return_index=True, return_inverse=True
     )
     language = np.asarray(dataset[columns.language])
+    if not all(str(code or "").strip() for code in set(language.tolist())):
+        raise ValueError(f"a row has an empty {columns.language!r}")
     extra = [name for name in (columns.passage_id, columns.source) if name in dataset.column_names]
     table = dataset.data.table
     # every view has its own name for what it shares with the others
@@ -48,7 +50,10 @@ def by_language_pair(
     sides = {}
     for code in np.unique(language):
         if separator in str(code):
-            raise ValueError(f"language {str(code)!r} has the separator {separator!r} in its name")
+            hint = "; give separator='/'" if separator == "-" else ""
+            raise ValueError(
+                f"language {str(code)!r} has the separator {separator!r} in its name{hint}"
+            )
         rows = np.flatnonzero(language == code)
         row_of = np.full(len(items), -1)
         row_of[item[rows]] = rows

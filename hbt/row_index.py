@@ -76,8 +76,9 @@ def read_rows(
         settings: of the plan that will draw from them.
 
     Raises:
-        ValueError: a column is missing, an item comes twice in a language pair or lacks a pair
-            that the plan may draw, or its passage id or source is not the same in all its rows.
+        ValueError: a column is missing, no row has all texts, an item comes twice in a language
+            pair or lacks a pair that the plan may draw, or its passage id or source is not the same
+            in all its rows.
     """
     for part in parts:
         _need(part, (*columns.texts, columns.item))
@@ -88,6 +89,8 @@ def read_rows(
     item, query, passage = map(np.concatenate, (item_codes, codes[0::2], codes[1::2]))
     whole = np.concatenate([_whole(part, columns.texts) for part in parts])
 
+    if not whole.any():
+        raise ValueError(f"no row has a text in every one of {', '.join(columns.texts)}")
     passage_id = _of_item(parts, columns.passage_id, item, items)
     source = _of_item(parts, columns.source, item, items)
     ids = np.arange(len(items)) if passage_id is None else passage_id[0]

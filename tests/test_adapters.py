@@ -187,6 +187,11 @@ def test_hard_negatives_stay_and_nothing_else_does() -> None:
             {},
             "data set 'train' names no language pair",
         ),
+        (
+            lambda: Dataset.from_list([row | {"query": ""} for row in rows()]),
+            {},
+            "no row has a text in every one of query, passage",
+        ),
     ],
 )
 def test_bad_data_is_refused_in_one_sentence(
@@ -194,6 +199,18 @@ def test_bad_data_is_refused_in_one_sentence(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         planned(table(), PlanSettings(**settings), 5)
+
+
+def test_codes_with_a_dash_take_another_separator() -> None:
+    named = [row | {"language": row["language"].replace("hi", "hi-Deva")} for row in rows()]
+    data = Dataset.from_list(named)
+    with pytest.raises(ValueError, match=r"'hi-Deva' has the separator '-' .*; give separator='/'"):
+        by_language_pair(data)
+    _, batches = planned(by_language_pair(data, separator="/"), SETTINGS, 5)
+    assert "hi-Deva" in batches.index.layout.languages
+    for language in ("", None):
+        with pytest.raises(ValueError, match="a row has an empty 'language'"):
+            by_language_pair(Dataset.from_list([named[0] | {"language": language}, *named[1:]]))
 
 
 def test_data_that_planned_did_not_return() -> None:
