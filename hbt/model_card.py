@@ -25,7 +25,8 @@ class CardFacts:
         dimension, max_length: of the embeddings, and tokens of a text (None, inf: all of them).
         query_prefix, passage_prefix: what belongs before texts.
         languages: codes in the training data.
-        data: name of the training data; data_digest: its sha256; n_items: its items.
+        data: name of the training data; data_digest: its sha256.
+        sources: source -> its items, and how many hard negatives each of them has.
         plan: arguments of the plan, as `hbt.sampling.Plan.arguments` gives them.
         training: the other settings.
         plan_digest: one digest over those of all batches.
@@ -47,7 +48,7 @@ class CardFacts:
     languages: Sequence[str]
     data: str
     data_digest: str
-    n_items: int
+    sources: Mapping[str, tuple[int, int]]
     plan: Mapping[str, Any]
     training: Mapping[str, Any]
     plan_digest: str
@@ -128,15 +129,30 @@ def _usage(facts: CardFacts) -> str:
 def _training(facts: CardFacts) -> dict[str, Any]:
     base = facts.base_model
     base += f" at {facts.base_revision}" if facts.base_revision else ""
+    items = sum(number for number, _ in facts.sources.values())
     return {
         "from": base,
         "data": facts.data,
-        "items": f"{facts.n_items:,}",
+        "items": f"{items:,}" + _by_source(facts, 0),
+        "hard negatives of an item": _negatives(facts),
         "sha256 of the data": facts.data_digest,
         "languages": ", ".join(facts.languages),
         **facts.training,
         "seconds": f"{facts.seconds:,.0f}",
     }
+
+
+def _by_source(facts: CardFacts, which: int) -> str:
+    """In brackets, a number of each source; nothing where there is one source."""
+    if len(facts.sources) == 1:
+        return ""
+    return f" ({', '.join(f'{name}: {each[which]:,}' for name, each in facts.sources.items())})"
+
+
+def _negatives(facts: CardFacts) -> str:
+    numbers = {number for _, number in facts.sources.values()}
+    most = f"{max(numbers, default=0)}"
+    return most if len(numbers) < 2 else f"up to {most}{_by_source(facts, 1)}"
 
 
 def _counted(kinds: Mapping[str, int]) -> dict[str, str]:

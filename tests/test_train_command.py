@@ -44,6 +44,8 @@ def test_it_leaves_the_best_model_with_its_card(trained: Path) -> None:
         "| seed | 0 |",
         f"| layout | {settings['plan']['layout']} |",
         f"| sha256 of the data | {settings['data']} |",
+        "| data | village |",
+        "| hard negatives of an item | 0 |",
         f"multilingual mAP on village development of {best:.4f}",
         "| torch | ",
         'language: ["ar", "zh", "en",',

@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hbt.suite.train_config import TrainConfig
 
 if TYPE_CHECKING:
@@ -47,9 +49,9 @@ def write_model_card(
         query_prefix=prompt(model, "query"),
         passage_prefix=prompt(model, "passage"),
         languages=items.languages,
-        data=f"{items.name} ({config.data.training})",
+        data=config.data.training,
         data_digest=items.digest(),
-        n_items=len(items),
+        sources=_sources(items),
         plan=Plan(config.sampling, ItemLayout.from_items(items)).arguments(),
         training=training,
         plan_digest=hashlib.sha256("".join(log.digest).encode()).hexdigest(),
@@ -63,6 +65,13 @@ def write_model_card(
         command=command,
     )
     write_card(facts, folder)
+
+
+def _sources(items: ParallelItems) -> dict[str, tuple[int, int]]:
+    """Source -> its items, and the hard negatives of each."""
+    sizes = np.bincount(items.source, minlength=len(items.source_names))
+    counts = zip(sizes.tolist(), items.n_negatives.tolist(), strict=True)
+    return dict(zip(items.source_names, counts, strict=True))
 
 
 def write_evaluation(
