@@ -94,6 +94,34 @@ def test_real_data_is_looked_for(
     assert finding(pins, "real data").mend == ""
 
 
+def test_the_cache_is_told_by_its_parts(
+    pins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HBT_CACHE_DIR", str(tmp_path / "cache"))
+    empty = finding(pins, "cache")
+    assert empty.told == f"0 MB in {tmp_path / 'cache'} (HBT_CACHE_DIR moves it)"
+    files = {
+        "data/tokens/a.ids": 1,
+        "data/arrow/b.arrow": 2,
+        "data/mmarco/data/tokens/c.tsv": 3,
+        "golden-tokens/d.json": 4,
+        "finetuning/key/model/e.pt": 5,
+        "scores/key/f.parquet": 6,
+    }
+    for name, size in files.items():
+        path = tmp_path / "cache" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x" * size)
+    (tmp_path / "cache" / "data" / "gone").symlink_to(tmp_path / "gone")
+    sizes = doctor.cache_sizes(tmp_path / "cache")
+    assert list(sizes.values()) == [1, 2, 3, 4, 11]
+    monkeypatch.setattr(doctor, "cache_sizes", lambda folder: {"a (b)": 2**21, "c": 0})
+    found = finding(pins, "cache")
+    assert found.mend == ""
+    assert "2 MB in" in found.told
+    assert "moves it): 2 MB of a (b); while nothing runs, any folder in it may be del" in found.told
+
+
 def test_the_kernel_is_this_python(pins: Path) -> None:
     assert finding(pins, "kernel").told == "python3 starts this Python"
 

@@ -10,6 +10,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,14 +194,41 @@ def _real_data(data_dir: str) -> Finding:
 
 def _cache() -> Finding:
     folder = cache_directory()
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     place = folder if folder.exists() else folder.parent
     while not place.exists():
         place = place.parent
     if not os.access(place, os.W_OK):
         mend = "set HBT_CACHE_DIR to a folder that you may write to"
         return Finding("cache", f"{folder} cannot be written to", mend)
-    return Finding("cache", f"{size / 2**20:.0f} MB in {folder} (HBT_CACHE_DIR moves it)")
+    sizes = cache_sizes(folder)
+    told = f"{sum(sizes.values()) / 2**20:.0f} MB in {folder} (HBT_CACHE_DIR moves it)"
+    parts = [f"{size / 2**20:.0f} MB of {what}" for what, size in sizes.items() if size]
+    if not parts:
+        return Finding("cache", told)
+    safe = "while nothing runs, any folder in it may be deleted: it is made or downloaded again"
+    return Finding("cache", f"{told}: {', '.join(parts)}; {safe}")
+
+
+CACHE_PARTS = {
+    "token ids (data/tokens)": ("data", "tokens"),
+    "texts as arrow files (data/arrow)": ("data", "arrow"),
+    "downloads (data)": ("data",),
+    "first tokens of models (golden-tokens)": ("golden-tokens",),
+    "models and tables (the other folders)": (),
+}
+"""What the cache holds, and the folders that have it; the first that fits counts."""
+
+
+def cache_sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each of `CACHE_PARTS` in a cache; files that go away meanwhile do not count."""
+    sizes = dict.fromkeys(CACHE_PARTS, 0)
+    for place, _, names in os.walk(folder):
+        inside = Path(place).relative_to(folder).parts
+        what = next(what for what, start in CACHE_PARTS.items() if inside[: len(start)] == start)
+        for name in names:
+            with suppress(OSError):
+                sizes[what] += os.stat(os.path.join(place, name)).st_size
+    return sizes
 
 
 def _listed(names: list[str]) -> str:
