@@ -173,9 +173,18 @@ def places_map(ranked: pd.DataFrame, systems: Sequence[str]) -> Figure:
     figure, (axis,) = _maps(
         {"": _unnamed(places)}, size=size, text=_unnamed(text), vmin=-1, cmap="Greys_r"
     )
+    middle = (places.max().max() - 1) / 2  # of the greys: black reads better from here on
+    for words, place in zip(axis.texts, _filled(places), strict=True):
+        words.set_color("white" if place < middle else "black")
     axis.set(xlabel="place (1 is least biased), and the value of the measure")
     axis.tick_params(axis="x", rotation=30)
     return figure
+
+
+def _filled(table: pd.DataFrame) -> np.ndarray:
+    """The values of a table row by row, without those of its empty cells."""
+    values = table.to_numpy().ravel()
+    return values[~np.isnan(values)]
 
 
 def _short(value: float) -> str:
@@ -257,21 +266,22 @@ def embedding_map(
     """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(10.6, 4.6), layout="constrained")
     names = list(dict.fromkeys(languages))
     for name in names:
         rows = np.array([language == name for language in languages])
         look = CYCLE[names.index(name) % len(CYCLE)]
         marker = _MARKERS[names.index(name) % len(_MARKERS)]
         axes[0].plot(*points[rows].T, marker, color=look.colour, ms=6, label=name, alpha=0.8)
-    axes[0].legend(ncols=2, fontsize=8, title="language")
+    figure.legend(fontsize=8, title="language", loc="outside right upper")  # hides no point
     for number, meaning in enumerate(dict.fromkeys(meanings)):
         rows = np.array([value == meaning for value in meanings])
         look = CYCLE[number % len(CYCLE)]
+        marker = _MARKERS[number % len(_MARKERS)]  # two passages may share a colour, not both
         centre = points[rows].mean(axis=0)
         for point in points[rows]:
             axes[1].plot(*np.stack([centre, point]).T, color=look.colour, lw=0.7, alpha=0.6)
-        axes[1].plot(*points[rows].T, look.marker, color=look.colour, ms=5)
+        axes[1].plot(*points[rows].T, marker, color=look.colour, ms=5)
     axes[0].set(title=f"{title}: by language".strip(": "))
     axes[1].set(title=f"{title}: copies of one passage joined".strip(": "))
     for axis in axes:

@@ -7,6 +7,8 @@ high-resource ones, a full or an open marker whether it is in pre-training.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,7 +113,7 @@ def dots(table: pd.DataFrame, *, value_label: str, zero: bool = True) -> Figure:
 
     labels = list(dict.fromkeys(table.label))
     directions = list(dict.fromkeys(table.direction))
-    size = (2.6 + 2.8 * len(directions), 1.3 + 0.27 * len(labels))
+    size = (2.6 + 2.8 * len(directions), 1.6 + 0.27 * len(labels))
     figure, axes = plt.subplots(
         1, len(directions), figsize=size, layout="constrained", sharey=True, squeeze=False
     )
@@ -123,7 +125,8 @@ def dots(table: pd.DataFrame, *, value_label: str, zero: bool = True) -> Figure:
             axis.plot(
                 rows.estimate, height, look.marker, color=look.colour, ls="none", label=kinship
             )
-        axis.set(title=direction, xlabel=value_label, ylim=(-0.7, len(labels) - 0.3))
+        axis.set(xlabel=value_label, ylim=(-0.7, len(labels) - 0.3))
+        axis.set_title(fill(direction, 22))  # a panel is too narrow for a long title
         axis.set_yticks(range(len(labels)), labels[::-1])
         if zero:
             axis.axvline(0, color="0.3", lw=1)
@@ -166,19 +169,20 @@ def labelled_points(
 def _write_beside(
     axis: Axes, xs: Sequence[float], ys: Sequence[float], labels: Sequence[str]
 ) -> None:
-    """Write each label beside its point, further to the side where others stand already."""
+    """Write each label in the nearest free place round its point, with a line if it is far."""
     axis.margins(0.12)
     width, height = (float(np.ptp(limits)) for limits in (axis.get_xlim(), axis.get_ylim()))
-    taken: list[tuple[float, float]] = []
-    for x, y, label in sorted(zip(xs, ys, labels, strict=True), key=lambda point: point[1]):
-        for shift in (0.02, -0.08, 0.10, -0.16, 0.18, -0.24, 0.26):
-            place = (x + shift * width, y)
-            is_free = all(
-                abs(place[0] - other[0]) > 0.075 * width or abs(y - other[1]) > 0.045 * height
-                for other in taken
-            )
-            if is_free:
+    points = np.column_stack([np.divide(xs, width), np.divide(ys, height)])  # (n_points, 2)
+    taken = np.empty((0, 2))
+    for point, label in zip(points, labels, strict=True):
+        for reach, angle in product(range(1, 9), range(8)):
+            turn = np.pi / 4 * angle
+            place = point + reach * np.array([0.05 * np.cos(turn), 0.045 * np.sin(turn)])
+            on_label = (np.abs(taken - place) < (0.075, 0.042)).all(axis=1).any()
+            on_point = (np.abs(points - place) < (0.045, 0.032)).all(axis=1).any()
+            if not (on_label or on_point):
                 break
-        taken.append(place)
-        line = {"arrowstyle": "-", "color": "0.6", "lw": 0.6} if abs(shift) > 0.08 else None
-        axis.annotate(label, (x, y), place, fontsize=8.5, va="center", arrowprops=line)
+        taken = np.vstack([taken, place])
+        at = {"xy": point * (width, height), "xytext": place * (width, height)}
+        line = {"arrowstyle": "-", "color": "0.6", "lw": 0.6} if reach > 1 else None
+        axis.annotate(label, **at, fontsize=8.5, ha="center", va="center", arrowprops=line)

@@ -202,6 +202,8 @@ def _line(axis: Axes, rows: pd.DataFrame, x: str, name: str, look: Look) -> None
 def loss_curves(tables: Mapping[str, pd.DataFrame], window: int = 25) -> Figure:
     """Training loss by step, a running mean, one line for each system and kind of batch.
 
+    The dash tells the kind, colour and marker tell the system.
+
     Args:
         tables: system -> columns step, kind, loss.
         window: how many batches of a kind the running mean covers.
@@ -212,8 +214,15 @@ def loss_curves(tables: Mapping[str, pd.DataFrame], window: int = 25) -> Figure:
         look = look_of(name, names)
         for kind, rows in table.groupby("kind", sort=True):
             smooth = rows.loss.rolling(window, min_periods=1).mean()
-            dash = "-" if kind == "monolingual" else "--"
-            axis.plot(rows.step, smooth, color=look.colour, ls=dash, label=f"{name}, {kind}")
+            axis.plot(
+                rows.step,
+                smooth,
+                color=look.colour,
+                ls="-" if kind == "monolingual" else "--",
+                marker=look.marker,
+                markevery=max(1, len(rows) // 8),
+                label=f"{name}, {kind}",
+            )
     axis.set(xlabel="step", ylabel=f"loss (mean of {window} batches)")
     axis.legend(fontsize=9)
     return figure
