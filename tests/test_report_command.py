@@ -554,6 +554,15 @@ def test_queries_without_a_rank_distance_are_left_out_of_both(tmp_path: Path) ->
     assert (found.estimate, found.over) == (7.0, "items")
 
 
+def test_a_benchmark_that_is_not_in_print_is_told(tmp_path: Path, report: Callable) -> None:
+    evaluation_run(tmp_path, 1, name="mine")
+    code, printed, out = report(f"XLM-R:hybrid={tmp_path / 'hybrid-0.json'}")
+    assert code == 0
+    sentence = "the paper has no number on mine: nothing to compare with"
+    assert sentence in printed
+    assert sentence in (out / "report.md").read_text("utf-8")
+
+
 def test_a_pool_of_another_size_is_no_replication(tmp_path: Path) -> None:
     run = evaluation_run(tmp_path, 1, name="xquad-r")
     assert (run.benchmark, run.comparable) == ("XQuAD-R", False)

@@ -210,6 +210,14 @@ def test_paths_of_the_reader_stay_out_of_the_page(
     assert str(tmp_path) not in found.detail
 
 
+def test_a_folder_of_a_training_is_told_how_to_name_its_evaluation(
+    training_folder: Callable,
+) -> None:
+    out = training_folder(sampling="X-Y")
+    with pytest.raises(ValueError, match=f"as in XLM-R:X-Y={out}/evaluation/XQuAD-R.json$"):
+        runs.read_runs([str(out)])
+
+
 def test_a_label_that_the_training_contradicts_is_refused(training_folder: Callable) -> None:
     out = training_folder(sampling="X-Y")
     path = out / "evaluation" / "XQuAD-R.json"

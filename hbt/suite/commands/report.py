@@ -58,6 +58,7 @@ def _report(options: argparse.Namespace) -> int:
     if options.format != "html":
         texts["report.md"] = report_page.markdown(judged, runs, command)
     files = report_page.write(texts, options.out)
+    print("\n".join(map(report_page.run_text, runs)))
     head = ("claim", "required", "as in print", "in direction", "in our words")
     print(format_table(head, report_page.claim_rows(judged)))
     print("\n".join(map(str, files)))

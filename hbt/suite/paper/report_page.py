@@ -168,6 +168,8 @@ def run_text(run: Run) -> str:
     text = "synthetic text (the village)" if run.synthetic else "real text"
     if run.synthetic:
         counts = "compared in direction only; it replicates no published number"
+    elif run.benchmark not in tables.BENCHMARKS:
+        counts = f"the paper has no number on {run.benchmark}: nothing to compare with"
     elif run.comparable and run.model in tables.MODELS:
         counts = f"a replication of {run.model} on {run.benchmark}"
     else:

@@ -11,7 +11,7 @@ from typing import Any
 from hbt.encoders import KINDS
 from hbt.suite.paper.claims import Contrast
 from hbt.suite.paper.runs import LABELLED, Measured, Run, known_model, number
-from hbt.suite.paper.trained_on import of_results
+from hbt.suite.paper.trained_on import TRAIN_FILE, of_results, read_train_file
 
 COLUMNS = ("setting", "metric", "estimate", "low", "high", "over", "n_seeds")
 OVER = ("seeds and items", "items")
@@ -144,14 +144,27 @@ def _run_file(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        files = sorted(each.name for each in path.parent.glob("*.json"))
-        hint = f"; name files of `hbt evaluate` one by one, as in {LABELLED}{path.parent}/"
         raise ValueError(
             f"{path.parent} has no run.json: it is no folder that `hbt results` wrote"
-            + (f"{hint}{files[0]}" if files else "")
+            + _files_hint(path.parent)
         ) from error
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {_reason(error)}") from error
+
+
+def _files_hint(folder: Path) -> str:
+    """How to name the evaluations that lie in a folder; empty where there are none."""
+    label = LABELLED
+    if (folder / TRAIN_FILE).is_file():
+        content = read_train_file(folder)
+        label = f"XLM-R:{content['config']['sampling']['sampling']}="
+        names = [each for each in content.get("files") or () if Path(each).suffix == ".json"]
+        names = [each for each in names if "mteb" not in Path(each).parts]
+    else:
+        names = sorted(each.name for each in folder.glob("*.json"))
+    if not names:
+        return ""
+    return f"; name files of `hbt evaluate` one by one, as in {label}{folder / names[0]}"
 
 
 def _text(run: Any, folder: Path, *keys: str) -> str:
