@@ -22,6 +22,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_NOTE = (
     '<p class="widget">Here is a control to move: open this notebook in JupyterLab and run it.</p>'
 )
+_BAR = re.compile(r"(?P<what>[^|]*): +\d+%\|")  # what tqdm writes, again and again
 _POINTS_PER_EM = 12
 _BLOCK_SCALE = 1.3
 
@@ -38,6 +39,7 @@ def export_html(notebook: Path, target: Path, index: str = "") -> None:
 
     node = nbformat.read(notebook, as_version=4)
     _replace_widgets(node)
+    _shorten_progress(node)
     page, _ = _exporter().from_notebook_node(
         node, resources={"index": index, "style": page_style(), "name": notebook.stem}
     )
@@ -50,6 +52,24 @@ def _replace_widgets(notebook: Any) -> None:
         for output in cell.get("outputs", []):
             if WIDGET in output.get("data", {}):
                 output.data = {"text/html": WIDGET_NOTE}
+
+
+def _shorten_progress(notebook: Any) -> None:
+    """Of all the states of a progress bar keep the last: a page of bars hides the text."""
+    for cell in notebook.cells:
+        logs = [each for each in cell.get("outputs", []) if each.get("name") == "stderr"]
+        lines: dict[str, str] = {}  # a bar by its name, any other line by its place
+        written = "".join(each.text for each in logs).replace("\x1b[A", "")
+        for number, line in enumerate(re.split(r"[\r\n]+", written)):
+            bar = _BAR.match(line)
+            name = bar["what"] if bar else str(number)
+            lines.pop(name, None)  # the last state stands where it was written
+            if line.strip():
+                lines[name] = line
+        if logs:
+            logs[0].text = "\n".join(lines.values())
+            later = {id(each) for each in logs[1:]}
+            cell.outputs = [each for each in cell.outputs if id(each) not in later]
 
 
 def page_style() -> str:
