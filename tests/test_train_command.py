@@ -135,3 +135,12 @@ def test_check_and_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main([*arguments, "--set", "data.languages=[en, xx]"]) == 2
     assert "xx" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_processes_have_to_divide_the_batch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert main(["train", "village", "--out", str(tmp_path / "o")]) == 2
+    message = "village: sampling.batch_size is 64, no multiple of 3, the number of processes"
+    assert message in capsys.readouterr().err

@@ -82,6 +82,25 @@ def test_a_change_on_the_command_line_is_ours(tmp_path: Path) -> None:
     assert config.provenance["sampling.alpha"].startswith("paper")
 
 
+def test_a_change_in_a_file_is_ours(tmp_path: Path) -> None:
+    text = "base: paper-xlm-r-x-y\ndata: {training: mmarco+miracl, negatives: 1, languages: [en]}\n"
+    text += 'provenance: {data.languages: "ours: one is enough"}\n'
+    given = read_config(write(tmp_path, text)).provenance
+    assert given["data.training"] == "ours: set in own.yaml"
+    assert given["data.languages"] == "ours: one is enough"
+    shipped = read_config("paper-xlm-r-x-y").provenance
+    assert given["data.negatives"] == shipped["data.negatives"], "it was not changed"
+    assert given.keys() == shipped.keys()
+    above = write(tmp_path, "base: own.yaml\nsampling: {alpha: 1}\n", "above.yaml")
+    assert read_config(above).provenance["data.training"] == "ours: set in own.yaml"
+    assert read_config(above).provenance["sampling.alpha"] == "ours: set in above.yaml"
+    wrong = write(tmp_path, "base: paper-xlm-r-x-y\ntraining: {epochs: 3}\n", "wrong.yaml")
+    with pytest.raises(ValueError, match=r"training\.epochs is unknown; fields are"):
+        read_config(wrong)
+    with pytest.raises(ValueError, match=r"training\.epochs is unknown; fields are"):
+        read_config("paper-xlm-r-x-y", ["training.epochs=3"])
+
+
 def test_defaults_bases_and_paths(tmp_path: Path) -> None:
     write(tmp_path, SMALL + "sampling: {alpha: 0.25, batch_size: 8}\n", "below.yaml")
     above = write(tmp_path, "base: below.yaml\nsampling: {alpha: 1}\n", "above.yaml")

@@ -51,7 +51,7 @@ def read_sections(
     if not isinstance(base, str):
         raise ValueError(f"{name}: base is {base!r}, the name of another config is needed")
     below = read_sections(base, folder, (*seen, name))
-    return _merged(below, content)
+    return _merged(below, content, Path(name).name)
 
 
 def _loader() -> Any:
@@ -69,11 +69,19 @@ def _loader() -> Any:
     return Loader
 
 
-def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
+def _merged(below: dict[str, Any], above: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Both, `above` first; what it changes no longer comes from where it came below."""
+    merged, changed = {**below, **above}, {}
     for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(below.get(key), dict)
-        merged[key] = below[key] | value if both else value
+        under = below.get(key)
+        if isinstance(value, dict) and isinstance(under, dict):
+            merged[key] = under | value
+            if key != "provenance":
+                new = (each for each in value if value[each] != under.get(each))
+                changed |= {f"{key}.{each}": f"ours: set in {name}" for each in new}
+    held, own = below.get("provenance"), above.get("provenance", {})
+    if isinstance(held, dict) and isinstance(own, dict):
+        merged["provenance"] = held | changed | own
     return merged
 
 

@@ -58,9 +58,10 @@ def train(
 
     Raises:
         CorpusError: data is missing or broken.
-        ValueError: the model cannot be loaded or makes other tokens than before, or the folder
-            holds another training.
+        ValueError: the model cannot be loaded or makes other tokens than before, the folder holds
+            another training, or the number of processes does not divide the batch size.
     """
+    _check_processes(config)  # before hours of downloads
     from hbt.models import revision_of
     from hbt.suite.train_data import development_set, read_items, split_items
     from hbt.suite.train_outputs import write_evaluation, write_model_card, write_summary
@@ -184,6 +185,15 @@ def _callbacks(
     folder.mkdir(parents=True, exist_ok=True)
     write_json(described, {"benchmark": development.name, "by": by})
     return [Selection(folder, score, settings.every, config.training.accumulation)]
+
+
+def _check_processes(config: TrainConfig) -> None:
+    world, size = int(os.environ.get("WORLD_SIZE", "1")), config.sampling.batch_size
+    if size % world:
+        raise ValueError(
+            f"{config.source}: sampling.batch_size is {size}, no multiple of {world}, the number "
+            "of processes"
+        )
 
 
 def _is_first() -> bool:

@@ -159,7 +159,7 @@ def read_config(name: str, changes: Sequence[str] = (), out: str | None = None) 
     content = read_sections(name)
     for change in changes:
         apply_change(content, change, SECTIONS)
-    provenance = _provenance(content.pop("provenance", {}), name)
+    described = content.pop("provenance", {})
     named = content.pop("out", None)
     folder = named if out is None else out
     unknown = sorted(set(content) - set(SECTIONS))
@@ -177,6 +177,7 @@ def read_config(name: str, changes: Sequence[str] = (), out: str | None = None) 
             plan = sections["sampling"]
             extra = {"plan": plan, "seed": plan.seed % 2**32}  # which is what torch's seeds hold
         sections[section] = _build(kind, values, extra, f"{name}: {section}")
+    provenance = _provenance(described, name)
     config = TrainConfig(
         **sections, out=folder or f"runs/{Path(name).stem}", provenance=provenance, source=name
     )
