@@ -73,7 +73,7 @@ def test_hard_negatives(folder: Path) -> None:
     long = mldr_items(["hi"], folder, negatives=1)
     assert list(long.negatives[0]["hi"]) == [f"hi other document {i}" for i in range(N)]
     for read, code in ((miracl_items, "sw"), (mldr_items, "hi")):
-        with pytest.raises(CorpusError, match="no question with enough passages"):
+        with pytest.raises(CorpusError, match="no question with a relevant passage and 2 hard"):
             read([code], folder, negatives=2)
 
 
@@ -138,7 +138,9 @@ def test_counts_and_languages_are_checked(folder: Path, monkeypatch: pytest.Monk
 def test_pairs_need_texts(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"x en: pair 2 lacks a text: \('q', ' '\)"):
         stored_items("x", "en", "", lambda: [("q", "p"), ("q", " ")])
-    with pytest.raises(CorpusError, match="x en has no question with enough passages"):
+    with pytest.raises(
+        CorpusError, match="x en has no question with a relevant passage and 0 hard"
+    ):
         stored_items("x", "en", "", lambda: [])
 
 

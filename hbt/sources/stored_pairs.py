@@ -87,12 +87,12 @@ def _write(pairs: Pairs, sides: Sequence[str], path: Path, shown: str) -> None:
         pyarrow.OSFile(str(path), "wb") as sink,
         pyarrow.ipc.new_file(sink, schema) as writer,
     ):
-        for rows in _batches(pairs, shown):
+        for rows in _batches(pairs, shown, len(sides) - 2):
             columns = [list(column) for column in zip(*rows, strict=True)]
             writer.write_batch(pyarrow.record_batch(columns, schema=schema))
 
 
-def _batches(pairs: Pairs, shown: str) -> Iterator[list[tuple[str | int, ...]]]:
+def _batches(pairs: Pairs, shown: str, negatives: int) -> Iterator[list[tuple[str | int, ...]]]:
     """Rows of the file, some at a time: a column of a batch holds less than 2 GiB of text."""
     rows: list[tuple[str | int, ...]] = []
     n_pairs = n_bytes = 0
@@ -107,7 +107,9 @@ def _batches(pairs: Pairs, shown: str) -> Iterator[list[tuple[str | int, ...]]]:
             yield rows
             rows, n_bytes = [], 0
     if not n_pairs:
-        raise CorpusError(f"{shown} has no question with enough passages")
+        raise CorpusError(
+            f"{shown} has no question with a relevant passage and {negatives} hard negatives"
+        )
     if rows:
         yield rows
 
