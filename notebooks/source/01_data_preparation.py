@@ -33,14 +33,15 @@
 # ---
 
 # %% [markdown]
-# # 1. Data preparation
+# # 01 Data preparation
 #
 # **What is a parallel item, and which passages compete?**
 #
 # A retriever gets a question and ranks passages.
 # A *multilingual* retriever gets the question in one language and may find the answer in any other.
-# This notebook looks at what such a retriever is fed, before any of it is trained:
-# what you see here helps to explain what the next four notebooks measure.
+# This notebook looks at what such a retriever is fed, before any of it is trained.
+# Three things that you see here come back in all that the next four notebooks measure:
+# which passages compete, what tokens two languages share, and which wrong answers are right after all.
 #
 # ## Goals
 #
@@ -49,7 +50,7 @@
 # - see how text becomes tokens, and what happens to a language that the tokenizer hardly saw;
 # - find out which passages compete, and which of them only look like wrong answers.
 #
-# **Time:** 45 minutes with a class.
+# **Time:** 45 minutes with a class; less than one of them is waiting.
 #
 # **You need:** Python; what a word embedding is; no language but English.
 
@@ -151,7 +152,7 @@ chosen = item if item >= 0 else next(row for row, q in enumerate(questions) if i
 question = questions[chosen]
 told = village_world.describe(facts[question.fact])
 asked = village_world.describe(facts[question.fact], question)
-names = {"part": "part of day", "asks": "question word"}
+names = {"part": "part of day", "day": "day or season", "asks": "question word"}
 rows = [(names.get(part, part), told.get(part), asked.get(part)) for part in ("asks", *told)]
 session.table(pd.DataFrame(rows, columns=["part of the fact", "the fact", "the question gives"]))
 
@@ -279,8 +280,9 @@ for fact in (first, first + 1):
 #
 # From here on we look at the data that the retrievers of the next notebooks read:
 # the village again, or real text if this run has `data = "real"`.
-# Then XQuAD-R is the test, MLQA-R gives items for fine-tuning and development,
-# and NTREX-128 gives sentences for pre-training and a benchmark of low-resource languages.
+# Then XQuAD-R is the test and MLQA-R gives items for fine-tuning and development
+# (both are questions on sentences of Wikipedia, in eleven and in seven languages);
+# NTREX-128, news sentences in 128 languages, gives pre-training text and a benchmark of low-resource languages.
 
 # %%
 from hbt.suite.data_card import part_sizes
@@ -343,8 +345,8 @@ session.show(figure, "three_pools", alt)
 # With *L* languages there are *L* monolingual, *L* times *L* - 1 cross-lingual and *L* multilingual ones.
 # Only in the multilingual pool do languages compete with each other: there bias shows.
 #
-# > **The paper** ([arXiv 2408.10536](https://arxiv.org/abs/2408.10536)) evaluates on XQuAD-R, in 11 languages:
-# > 11 + 110 + 11 = 132 combinations.
+# > **The paper** that these notebooks follow ([arXiv 2408.10536](https://arxiv.org/abs/2408.10536))
+# > evaluates on XQuAD-R, in 11 languages: 11 + 110 + 11 = 132 combinations.
 #
 # ## Are the parts disjoint?
 #
@@ -479,9 +481,10 @@ session.show(figure, "tokens_per_word", alt)
 
 # %% [markdown]
 # **What to see.** One vocabulary serves all languages, but not all alike.
-# Compare the three groups: of the languages that are fine-tuned on the tokenizer saw both kinds of text,
-# of those that are only evaluated (and of the low-resource ones) pre-training text alone,
-# and of the low-resource ones the least of it.
+# Compare the three groups, by what the tokenizer saw of them.
+# *Fine-tuned on*: fine-tuning text and pre-training text.
+# *Evaluated only*: pre-training text alone.
+# *Low-resource*: pre-training text alone, and less of it.
 # A language with many tokens per word pays three times:
 # its texts are longer, more of them are cut at the encoder's length,
 # and each of its tokens says less.
@@ -544,6 +547,7 @@ print("tokens when unseen, beside those when all was seen:", told)
 
 # %% [markdown]
 # **What to see.** Left: the two languages never seen. Right: all their sentences seen.
+# (The steps of the horizontal axis are not even.)
 # English is the control: its text did not change.
 # The script that only one language has shows the steepest fall:
 # a few sentences are enough to learn its *letters*; to learn its *words* takes more.
@@ -571,9 +575,10 @@ session.table(pd.DataFrame(rows, columns=columns))
 # A language in Latin letters is cut into pieces that were learnt from *other* languages,
 # and only its rare letters, if no other language has them, into bytes:
 # fewer tokens, but each means something else elsewhere.
+# For such a language the answer is nearer to (c): compare its tokens with its characters.
 #
-# > **Why it matters here:** in notebook 04 the tokenizer is trained once, on all languages,
-# > so that adding a language to pre-training changes the pre-training and nothing else.
+# This matters in notebook 04: there the tokenizer is trained once, on all languages,
+# so that adding a language to pre-training changes the pre-training and nothing else.
 #
 # ### What can a retriever do with tokens alone?
 #
@@ -627,8 +632,8 @@ session.show(figure, "shared_tokens", alt)
 # Where the diagonal is dimmer for Chinese or Thai, remember that they have no spaces:
 # tokens run across the borders of words, so that one word is cut in several ways.
 # A retriever that has only learnt to match tokens is biased before anyone has done anything wrong.
-# To bring copies together it must learn that different tokens mean the same,
-# and that it learns from pairs that *differ* in language.
+# To bring copies together it must learn that different tokens mean the same.
+# That it can learn from pairs that *differ* in language.
 #
 # ## False negatives: right answers that count as wrong
 #
@@ -825,8 +830,12 @@ else:
 # %% [markdown]
 # ## Exercises
 #
-# **1. Your language in the village** (difficulty: 2 of 5, 20 minutes, best in pairs).
-# Write the words of your own language for the concepts that the item above needs, then for all of them.
+# Add a cell below for each of them.
+#
+# ### 1. Your language in the village (easy, 20 minutes, best in pairs)
+#
+# Write the words of your own language for the concepts in the table of English and Secret above.
+# All other concepts may keep their English word until you come to them.
 # What you should see: no sentence from the validator, and your language beside English.
 #
 # <details><summary>Hint</summary>
@@ -844,14 +853,18 @@ else:
 # mine = replace(village.lexicon().language("de"), code="xx", name="My language")
 # larger = village.add_column("mine.tsv", mine)
 # print("\n".join(village.validate(larger, ["xx"])))
-# village.make(small, larger).items("training", ["en", "xx"]).passages["xx"][:3]
+# mine_told = village.make(small, larger).items("training", ["en", "xx"])
+# pairs = zip(mine_told.passages["en"], mine_told.passages["xx"])
+# session.table(pd.DataFrame(pairs, columns=["English", "mine"]))
 # ```
 #
 # </details>
 #
-# **2. False negatives without drawing a batch** (difficulty: 3 of 5, 15 minutes).
+# ### 2. False negatives without drawing a batch (medium, 15 minutes)
+#
 # Work out how many false negatives a query has on average in a random batch of 64, from counts alone,
 # and compare with the number that was printed above.
+# What you should see: the two agree, up to the chance of the draw.
 #
 # <details><summary>Hint</summary>
 #
