@@ -32,13 +32,14 @@
 # ---
 
 # %% [markdown]
-# # Baseline training
+# # 02 Baseline training
 #
 # **Does it matter whether a query and its passage speak one language in training?**
 #
 # Two retrievers are trained in this notebook.
 # They have the same encoder, the same first weights, the same items, the same loss and the same number of steps.
 # One thing differs: how a batch is filled.
+# That costs nothing to change, and it may decide whether a speaker of one language is shown answers in the others.
 # In **X-X-mono** every batch is of one language.
 # In **X-Y** the query and the passage of every example differ in language.
 #
@@ -53,7 +54,8 @@
 # - read one batch of each baseline, train both, and watch their losses;
 # - see on a map of language pairs who wins where, and take a first look at language bias.
 #
-# You need 40 minutes for it, at the classroom profile, the waiting for the training included.
+# You need 40 minutes for it, at the classroom profile, the waiting for the training included
+# (about half a minute on two cores, in section 4).
 # You should know what an item is, and what the three settings measure (notebook 01).
 #
 # At the profile `paper` the same cells train a published encoder on real text, on a GPU.
@@ -120,7 +122,7 @@ session.table(table, caption="right answers are on the diagonal")
 # The loss asks each query to *choose*.
 # A softmax makes probabilities of a row of cosines, and the loss is minus the logarithm of the probability of the right passage:
 #
-# $$\ell_i = -\log \frac{e^{\,s \cos(q_i, p_i)}}{\sum_j e^{\,s \cos(q_i, p_j)}}$$
+# $$\ell_i = -\log \frac{\exp(s \cos(q_i, p_i))}{\sum_j \exp(s \cos(q_i, p_j))}$$
 #
 # This is **InfoNCE**, and *s* is the **scale**.
 #
@@ -175,7 +177,7 @@ for scale in (1, 20):
     session.record("loss_by_hand", float(loss.mean()), scale=scale, masked=False)
 
 # %% [markdown]
-# The scale decides how loud a mistake is.
+# Answer (c): the scale decides how loud a mistake is.
 # With scale 20, the wrong query makes by far the most of the loss, and so of what the encoder learns from this batch.
 # With scale 1, all three queries pull about alike, also those that need no help.
 #
@@ -266,6 +268,9 @@ session.show(
 #
 # A **plan** fills the batches, as a pure function of its settings, the seed and the step.
 # The two baselines are the same plan with another `sampling`.
+# In the lines that describe a plan, a *stream* is a deck of items to deal from
+# (one for each language in X-X-mono, one for all language pairs in X-Y),
+# and a *pass* deals every item of a stream once.
 
 # %%
 import dataclasses
@@ -524,7 +529,11 @@ print(f"mean loss over the last 25 steps: {told}")
 #
 # **Predict, then run.**
 # The retrievers are tested on questions and passages that they never saw.
-# mAP, the mean average precision, is 1 if the relevant passages of every query come first.
+# They are scored by **mAP**, the mean average precision.
+# Go down a ranking and stop at each relevant passage: which share of the passages up to here is relevant?
+# The mean of these shares is the average precision of the query, and mAP is its mean over queries.
+# With one relevant passage on rank *r* it is 1/*r*; it is 1 if all that is relevant comes first.
+#
 # Who will be ahead
 #
 # - in the monolingual setting (the pool is the passages in the query's own language);
@@ -697,7 +706,7 @@ for setting in tables.SETTINGS:
 # "Agrees" means that our interval lies on the same side of zero as all four of the paper's differences.
 # Where ours disagrees, that is a finding about *this* encoder on *this* data, and a reason to ask what differs.
 # At the profiles without a GPU,
-# `static` has no layers to fill, its pre-training has seen translations, and the village's text is synthetic
+# `static` has no layers, its pre-training has seen translations, and the village's text is synthetic
 # (made of real words; run with `data = "real"` to see the same on real text).
 #
 # ## 6. Languages that training never saw
