@@ -39,7 +39,9 @@
 # - measure what one language gains by its place in pre-training, and what the others pay for it.
 #
 # Time: 40 minutes in class.
-# Before this: the three settings (notebook 01) and hybrid batches (notebook 03).
+# About three of them are training, on two cores at the profile `classroom`, most of it in section 5:
+# start that cell before you talk about it.
+# Before this: the three settings (notebook 01), mAP (notebook 02) and hybrid batches (notebook 03).
 # Nothing of theirs needs to be kept: this notebook runs alone.
 #
 # > **The paper** ([arXiv 2408.10536](https://arxiv.org/abs/2408.10536)) fine-tunes XLM-R and LaBSE in nine languages
@@ -246,7 +248,7 @@ for count, of_language in read.items():
             rows.append({"K": count, "languages": group, "estimate": mean})
             session.record("texts_per_language", mean, K=count, languages=group)
 reading = pd.DataFrame(rows)
-shown = reading.rename(columns={"estimate": "texts"}).round({"texts": 0})
+shown = reading.rename(columns={"estimate": "texts"}).round({"texts": 0}).astype({"texts": int})
 session.table(shown, caption="texts that pre-training reads in one language")
 
 # %%
@@ -257,8 +259,10 @@ left = read[last]["de"] / read[0]["de"]
 by_number = n_high / (n_high + last)
 print(f"German reads {left:.2f} of its texts at K = {last}; {by_number:.2f} if all had as many")
 labels = {"x_label": "K, low-resource languages in pre-training", "value_label": "texts read"}
+figure = plots.curve(reading, x="K", series="languages", **labels)
+figure.axes[0].set_ylim(bottom=0)  # so that heights can be compared
 session.show(
-    plots.curve(reading, x="K", series="languages", **labels),
+    figure,
     "texts_per_language",
     alt="Lines over K: the number of texts that pre-training reads in one high-resource and "
     f"in one low-resource language. German keeps {left:.2f} of its texts at K = {last}.",
@@ -339,6 +343,7 @@ for count, found in ((0, before), (last, after)):
 # - **monolingual**: queries and passages in the low-resource language itself.
 #
 # For the high-resource group the first two are one and the same: from one high-resource language to another.
+# In all three a query has one relevant passage in each pool, so its average precision is 1 over the rank of that passage.
 # (The pool of all languages together is the subject of notebook 05.)
 # Finished stages are kept, so that only the first run has to wait.
 
@@ -549,7 +554,7 @@ for count, table in places.items():
 # The effect is then the language's own place, and nothing that it could have had without it.
 # The interval, where there is one, is over languages: it speaks of other languages like these, drawn as these were.
 #
-# ## 8. Why is K = 0 not zero?
+# ## 8. Why are the scores at K = 0 not zero?
 #
 # Section 1 named what a language can have without training: word forms that it shares with a trained language.
 # We count them: the share of a language's different word forms that some high-resource language has too,
@@ -635,7 +640,8 @@ session.show(
 # ## 9. Which step does it?
 #
 # Three moments of the first seed: the encoder with random vectors, after pre-training, and after fine-tuning.
-# The random one is what shared tokens alone can do; below it lies chance, a ranking by lot.
+# The random one is what shared tokens alone can do.
+# The line under the table says what chance would give, a ranking by lot.
 
 # %%
 untrained = settings.base.replace(seed=seeds[0], pretraining=None, training=None)
@@ -752,19 +758,21 @@ if len(counts) > 2:  # is a place worth less when more languages have one?
 #   At the profile `full` a small transformer with masked words, `mini-mlm`, stands beside `static` in section 5 and above.
 # - **`static` has no shared layers.** Languages compete for steps, and share only the tokens that they have in common.
 #   In a transformer they share nearly everything, for better and for worse, so the curse may bite harder there, and so may the help.
-# - **Equal steps** are one choice. With steps that grow with K the high-resource languages would not pay in this coin.
+# - **Equal steps** are one choice. If the steps grew with K, the high-resource languages could read as many texts as before.
 # - **The village is a small, simple world.** Each concept has one word in each language, without inflection, and the translations are exact.
 #   With `data = "real"` the same cells read news text in the low-resource languages, and fine-tune on Wikipedia paragraphs.
 # - **The low-resource languages are few,** and their order is drawn with few seeds.
 # - **Passages are short.** Long documents (MLDR), published encoders and more seeds are the subject of the full study, which is not in this notebook.
 #
-# ## Your turn
+# ## Exercises
 #
-# > **Exercise 1. Is it the hybrid?**
-# > Difficulty 2 of 5, 10 minutes.
-# > All models here were fine-tuned with hybrid batches.
-# > Would the languages that come in gain as much with X-X-mono batches, or with X-Y?
-# > Measure it for the first seed: K = 0 and the largest K, "to high-resource".
+# Add a cell below for each exercise.
+#
+# ### 1. Is it the hybrid? (easy, 10 minutes)
+#
+# All models here were fine-tuned with hybrid batches.
+# Would the languages that come in gain as much with X-X-mono batches, or with X-Y?
+# Measure it for the first seed: K = 0 and the largest K, "to high-resource".
 #
 # <details><summary>Hint</summary>
 #
@@ -792,10 +800,10 @@ if len(counts) > 2:  # is a place worth less when more languages have one?
 #
 # </details>
 #
-# > **Exercise 2. Is it the number of languages, or the amount of text?**
-# > Difficulty 3 of 5, 15 minutes.
-# > Give every low-resource language all sentences, instead of a part, and draw the change from K = 0 to the largest K again.
-# > Before you run it: who should gain, and who should pay more?
+# ### 2. Is it the number of languages, or the amount of text? (medium, 15 minutes)
+#
+# Give every low-resource language all sentences, instead of a part, and measure the change from K = 0 to the largest K again.
+# Before you run it: who should gain, and who should pay more?
 #
 # <details><summary>Hint</summary>
 #
