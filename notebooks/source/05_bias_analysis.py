@@ -60,7 +60,8 @@
 # - rank X-X-mono, X-Y, hybrid, BM25 and three remedies without training by each measure, with intervals, and see where the measures part.
 #
 # Time: 40 minutes in class.
-# Before this: notebook 02 (the two kinds of batch) and notebook 03 (hybrid batches).
+# One to two of them are training and measuring, on two cores at the profile `classroom`, all in section 2.
+# Before this: notebook 02 (the two kinds of batch, mAP) and notebook 03 (hybrid batches).
 # Nothing of theirs needs to be kept: this notebook runs alone.
 #
 # Texts in blockquotes that begin with **The paper** report [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).
@@ -280,7 +281,7 @@ session.table(properties.drop(columns=["range", "on the oracle"]))
 
 # %% [markdown]
 # Read the last column.
-# All but one move when retrieval gets better and the bias stays: only the same-language pairs stay, and they see preference alone.
+# All but one move when retrieval gets better and the bias stays: only the same-language preference stays, and it sees preference alone.
 
 # %% [markdown]
 # ## 2. The systems
@@ -346,6 +347,12 @@ import numpy as np
 
 asked = systems["X-X-mono"][0].queries.query("query_language == @query_language")
 typical = int(asked.sort_values("rank_distance")["query"].iloc[len(asked) // 2])
+is_copy = benchmark.query_item == benchmark.query_item[typical]
+is_english = benchmark.query_language == benchmark.languages.index("en")
+english = [benchmark.query_texts[row] for row in np.flatnonzero(is_copy & is_english)]
+print(f"{query_language}: {benchmark.query_texts[typical]} = {' / '.join(english) or '?'}")
+
+# %%
 pairs = np.flatnonzero(benchmark.relevant_query == typical)
 copies = benchmark.relevant_passage[pairs]
 table = pd.DataFrame(
@@ -461,7 +468,8 @@ session.show(
 
 # %% [markdown]
 # **What to see.**
-# None of these rankers has any bias, and yet their rank distances cover the whole range.
+# None of these rankers has any bias, and yet their rank distances go from the floor to most of the pool:
+# the rank distance falls although there was no bias to remove, answer (b).
 # Along a curve only the quality changes, from curve to curve only the size of the pool.
 # So rank distance is compared between systems on the *same* benchmark, never across benchmarks.
 # And when both quality and rank distance change, the rank distance alone does not say that bias has fallen.
@@ -550,6 +558,7 @@ explorer.widget(query_language, typical)
 # ### On which system is less biased
 #
 # Every measure of every system, over seeds, with 95 % intervals.
+# *k* is 10, and for Complete@k it is the number of relevant passages where that is larger (else no query could be complete).
 # They are drawn over items, that is, over what other questions would have given; from five seeds on, over seeds as well.
 
 # %%
@@ -602,8 +611,9 @@ session.show(
 # **What to see.**
 # If all measures agreed, every column would have one shade.
 # Equal values share a place: a row in which all systems are first is a measure that cannot tell them apart.
-# The rows above see bad retrieval as well as bias; the lower rows look at the query's own language.
-# Does the break between the two halves go through any column?
+# There are two families of measures.
+# The first six rows see bad retrieval as well as bias; the last three look at the query's own language.
+# Is there a column that is dark in one family and light in the other?
 # An empty cell is one that ties forbid to interpret.
 #
 # Which sampling wins under each measure?
@@ -650,7 +660,7 @@ session.show(
 
 # %% [markdown]
 # **What to see.**
-# Plus: the two measures call the same query languages biased; minus: what is the worst language to one is the best to the other.
+# Plus: the two measures call the same query languages biased; minus: the languages that one calls worst the other calls best.
 # Find the blocks of measures that go together, and the pairs with a minus sign.
 # With so few languages a correlation has to be large to be told from none; the line above the figure says how large.
 # Empty cells are measures with the same value for every language.
@@ -792,7 +802,9 @@ for name, experiment in encoders.items() if session.data == "village" else ():
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 1: how much to take out.** Difficulty: medium. 15 minutes.
+# Add a cell below for each exercise.
+#
+# ### 1. How much to take out (medium, 15 minutes)
 #
 # LSAR takes out as many directions as there are languages, less one.
 # Take out fewer, from one on, and watch the same-language pairs and the multilingual mAP of X-X-mono.
@@ -824,7 +836,7 @@ for name, experiment in encoders.items() if session.data == "village" else ():
 #
 # </details>
 #
-# **Exercise 2: who is last?** Difficulty: easy. 10 minutes.
+# ### 2. Who is last? (easy, 10 minutes)
 #
 # Rank distance does not say *which* copy is far away.
 # For each query, find the language of the relevant passage with the worst rank, and count the languages for X-X-mono and for hybrid.
