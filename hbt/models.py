@@ -140,7 +140,8 @@ def load_model(
 
     Raises:
         ValueError: it cannot be loaded; a named model's checkpoint lacks its dense layer; or the
-            pooling is unknown, or would be changed in front of a dense layer.
+            pooling is unknown, or would be changed in front of a dense layer; or the model has
+            no positions for so many tokens.
     """
     from hbt.tokens import prompt
 
@@ -162,6 +163,11 @@ def load_model(
         )
     if pooling is not None:
         _set_pooling(model, pooling, place)
+    most = _positions(model)
+    if max_length is not None and most is not None and max_length > most:
+        raise ValueError(
+            f"model {place} reads at most {most} tokens, and max_length is {max_length}"
+        )
     if max_length is not None or (known and not known.packaged):
         model.max_seq_length = max_length or known.max_length
     own = {"query": known.query_prefix, "passage": known.passage_prefix} if known else {}
@@ -207,6 +213,18 @@ def _load(place: str, revision: str | None, pooling: str) -> SentenceTransformer
         module = Transformer(place, model_kwargs=version, **every)
     width = module.get_embedding_dimension()
     return SentenceTransformer(modules=[module, Pooling(width, pooling_mode=pooling), Normalize()])
+
+
+def _positions(model: SentenceTransformer) -> int | None:
+    """How many tokens a learnt table of positions is for; None for a model that has no such table.
+
+    Tables that count from behind the padding's row, as XLM-R's, have that many rows more.
+    """
+    for name, module in model.named_modules():
+        if name.endswith("embeddings.position_embeddings") and hasattr(module, "num_embeddings"):
+            padding = module.padding_idx
+            return module.num_embeddings - (0 if padding is None else padding + 1)
+    return None
 
 
 def _has_dense(model: SentenceTransformer) -> bool:

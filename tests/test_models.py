@@ -117,3 +117,15 @@ def test_bad_input_is_named(xlm_r: Path, labse: Path, tmp_path: Path) -> None:
     (tmp_path / "empty" / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(ValueError, match=r"empty cannot be loaded: \w"):
         load_model("xlm-r-base", tmp_path / "empty")
+
+
+def test_no_more_tokens_than_the_model_has_positions(xlm_r: Path, labse: Path) -> None:
+    long = [" ".join(["dog"] * 2000)]
+    for name, folder in (("xlm-r-base", xlm_r), ("labse", labse)):
+        whole = load_model(name, folder, max_length=512)
+        assert np.isfinite(encode(whole, long, "query")).all()  # up to the last position
+        with pytest.raises(ValueError, match="reads at most 512 tokens, and max_length is 513"):
+            load_model(name, folder, max_length=513)
+        whole.max_seq_length = 513
+        with pytest.raises((IndexError, RuntimeError)):  # what is spared
+            encode(whole, long, "query")
