@@ -152,6 +152,10 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
         read_beir(tmp_path / "nowhere")
     with pytest.raises(CorpusError, match=r"has no corpus.jsonl or corpus.jsonl.gz"):
         read_beir(tmp_path)
+    (write(tmp_path / "unjudged") / "qrels" / "test.tsv").unlink()
+    (tmp_path / "unjudged" / "qrels" / "train.tsv").unlink()
+    with pytest.raises(CorpusError, match=r"qrels has no test\.tsv and no other$"):
+        read_beir(tmp_path / "unjudged")
     folder = write(tmp_path / "pets", packed=True)
     corpus = folder / "corpus.jsonl.gz"
     whole = corpus.read_bytes()

@@ -76,8 +76,8 @@ def read_beir(
         )
     splits = _splits(folder)
     if split not in splits:
-        known = ", ".join(sorted(splits)) or "nothing"
-        raise CorpusError(f"{folder / 'qrels'} has no {split}.tsv, only {known}; name the split")
+        known = f", only {', '.join(sorted(splits))}; name the split" if splits else " and no other"
+        raise CorpusError(f"{folder / 'qrels'} has no {split}.tsv{known}")
     judgments = _judgments(splits.pop(split), queries, passages)
     elsewhere: set[int] = set()
     for path in splits.values():

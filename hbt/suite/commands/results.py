@@ -30,7 +30,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         choices=("static", "transformer"),
         help="default: static; paper takes the one that HBT_PAPER_ENCODER names",
     )
-    results.add_argument("--out", type=Path, required=True, metavar="DIR")
+    results.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="of the tables and the page"
+    )
     results.set_defaults(run=_results)
 
 
