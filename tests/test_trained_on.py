@@ -208,6 +208,8 @@ def test_paths_of_the_reader_stay_out_of_the_page(
     assert found.holds is None
     assert "DATA_DIR" in found.detail
     assert str(tmp_path) not in found.detail
+    (run,) = runs.read_runs([f"XLM-R:hybrid={path}"])
+    assert run.trained[0].training == "parallel:own"
 
 
 def test_a_folder_of_a_training_is_told_how_to_name_its_evaluation(

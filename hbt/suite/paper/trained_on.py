@@ -7,6 +7,7 @@ A folder of `hbt results` says it in run.json. A file of `hbt evaluate` does not
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -182,7 +183,8 @@ def of_evaluation(path: Path, content: dict[str, Any], folder: Path | None) -> T
     def read(data_dir: Path | None) -> Texts:
         return _items(data, data_dir, folder), _benchmark(test, data, data_dir)
 
-    return Trained(data["training"], test, read, (_digest(folder), digest))
+    shown = re.sub(r"(?<=:)[^+]*/", "", data["training"])  # a reader's folders are his own
+    return Trained(shown, test, read, (_digest(folder), digest))
 
 
 def _items(data: dict[str, Any], data_dir: Path | None, folder: Path) -> ParallelItems:
