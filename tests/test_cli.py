@@ -195,6 +195,20 @@ def test_doctor_exits_by_what_it_found(
     assert capsys.readouterr().out.splitlines()[-1] == "no  memory    1 GB -> buy some"
 
 
+def test_a_package_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """As after `pip install .` without extras; a fault of our own is no missing package."""
+    monkeypatch.setitem(sys.modules, "bm25s", None)
+    evaluation = ["evaluate", "--benchmark", "village", "--profile", "smoke", "--bm25"]
+    assert cli.main(evaluation) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("hbt: bm25s is not installed: hbt evaluate needs the extras train and")
+    monkeypatch.setitem(sys.modules, "hbt.suite.evaluate", None)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(evaluation)
+
+
 def test_an_interrupt_is_told_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -42,6 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:  # a CorpusError is one too
         print(f"hbt: {error}", file=sys.stderr)
         return BAD_INPUT
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name in ("", "hbt"):
+            raise
+        print(
+            f"hbt: {name} is not installed: hbt evaluate needs the extras train and search, most "
+            "other commands the extra suite, as in pip install '.[suite]'",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("hbt: interrupted", file=sys.stderr)
         return INTERRUPTED
