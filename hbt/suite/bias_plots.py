@@ -105,7 +105,7 @@ def surplus_maps(mixes: Mapping[str, pd.DataFrame], k: int = 10) -> Figure:
         vmax=top,
         cmap="PuOr",
         fmt="+.0f",
-        letters=7.5,
+        letters=10,
         size=(1.2 + 4.4 * len(grids), 4.6),
     )
     for axis in axes:
@@ -273,7 +273,7 @@ def embedding_map(
         look = CYCLE[names.index(name) % len(CYCLE)]
         marker = _MARKERS[names.index(name) % len(_MARKERS)]
         axes[0].plot(*points[rows].T, marker, color=look.colour, ms=6, label=name, alpha=0.8)
-    figure.legend(fontsize=8, title="language", loc="outside right upper")  # hides no point
+    figure.legend(fontsize=8, title="language", loc="outside left upper")  # hides no point
     for number, meaning in enumerate(dict.fromkeys(meanings)):
         rows = np.array([value == meaning for value in meanings])
         look = CYCLE[number % len(CYCLE)]

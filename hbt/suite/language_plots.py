@@ -126,7 +126,7 @@ def dots(table: pd.DataFrame, *, value_label: str, zero: bool = True) -> Figure:
                 rows.estimate, height, look.marker, color=look.colour, ls="none", label=kinship
             )
         axis.set(xlabel=value_label, ylim=(-0.7, len(labels) - 0.3))
-        axis.set_title(fill(direction, 22))  # a panel is too narrow for a long title
+        axis.set_title(fill(direction, 20))  # a panel is too narrow for a long title
         axis.set_yticks(range(len(labels)), labels[::-1])
         if zero:
             axis.axvline(0, color="0.3", lw=1)

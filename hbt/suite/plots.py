@@ -92,7 +92,7 @@ def language_pair_heatmap(
             cmap="PuOr" if difference else "cividis",
             annot=len(grid) <= 11,
             fmt=".2f",
-            annot_kws={"size": 6.5},
+            annot_kws={"size": 8},
             cbar_kws={"shrink": 0.7, "label": metric},
             linewidths=0.3,
         )

@@ -558,8 +558,8 @@ explorer.widget(query_language, typical)
 # ### On which system is less biased
 #
 # Every measure of every system, over seeds, with 95 % intervals.
-# *k* is 10, and for Complete@k it is the number of relevant passages where that is larger (else no query could be complete).
-# They are drawn over items, that is, over what other questions would have given; from five seeds on, over seeds as well.
+# Here *k* is 10; for Complete@k it is the number of relevant passages where that is larger, else no query could be complete.
+# The intervals are drawn over items, that is, over what other questions would have given; from five seeds on, over seeds as well.
 
 # %%
 from hbt.suite import bias_agreement as agreement
