@@ -173,6 +173,25 @@ def test_a_mix_of_sources(folder: Path) -> None:
     assert alone.digest() == mldr_items(["en", "hi"], folder).digest()
 
 
+def test_a_set_of_a_mix_may_name_its_languages(folder: Path) -> None:
+    items = training_items("mmarco+miracl:sw+mldr:de", folder, ["en"])
+    assert items.languages == ("en", "sw", "de")
+    assert items.available.sum(axis=0).tolist() == [3, N + 1, N]
+    assert (items.available.sum(axis=1) == 1).all()
+    same = training_items("miracl:sw", folder)
+    assert same.digest() == training_items("miracl", folder, ["sw"]).digest()
+    assert training_items("mldr:hi,en", folder).languages == ("hi", "en")
+    for name, languages, message in (
+        ("mmarco+miracl:sw,de", ["en"], "miracl has no language 'de', only ar, bn, en"),
+        ("miracl:sw+miracl", None, "names miracl twice"),
+        ("miracl:sw+mldr:en", ["en"], "says its languages itself"),
+        ("mmarco+miracl:sw", ["en", "sw"], "has no language 'sw', only ar, de, en, es"),
+        ("miracl:", None, "'miracl:' is none of"),
+    ):
+        with pytest.raises(CorpusError, match=message):
+            training_items(name, folder, languages)
+
+
 def test_what_has_no_hard_negatives_is_taken_without_beside_what_has(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hbt.models import MODELS
+from hbt.sources.mmarco import PAPER_LANGUAGES
 from hbt.suite.config_files import shipped_configs
 from hbt.suite.train_config import SECTIONS, TrainConfig, read_config
 
@@ -99,6 +100,16 @@ def test_a_change_in_a_file_is_ours(tmp_path: Path) -> None:
         read_config(wrong)
     with pytest.raises(ValueError, match=r"training\.epochs is unknown; fields are"):
         read_config("paper-xlm-r-x-y", ["training.epochs=3"])
+
+
+def test_the_documented_example_is_a_config(tmp_path: Path) -> None:
+    page = Path(__file__).parents[1].joinpath("docs", "training.md").read_text(encoding="utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    config = read_config(write(tmp_path, text, "mine.yaml"))
+    assert config.data.training == "mmarco+miracl:bn,fi,sw,te,th"
+    assert config.data.languages == list(PAPER_LANGUAGES)
+    assert config.sampling.batch_size % 4 == 0
+    assert config.provenance["sampling.source_temperature"] == "ours: set in mine.yaml"
 
 
 def test_defaults_bases_and_paths(tmp_path: Path) -> None:

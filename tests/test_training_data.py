@@ -175,7 +175,7 @@ def test_items_with_one_passage_id_share_it(tmp_path: Path) -> None:
 def test_names_of_training_data(shared_data: Path) -> None:
     items = training_items("mlqa-r", shared_data, ["en", "de"])
     assert items.languages == ("en", "de")
-    for name in ("squad", "parallel:", "mmarco:x"):
+    for name in ("squad", "parallel:", "mmarco:", "squad:en"):
         with pytest.raises(
             CorpusError, match="is none of mlqa-r, mmarco, miracl, mldr, parallel:FOLDER"
         ):

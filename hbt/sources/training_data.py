@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,8 @@ TRAINING_SETS = {
 FOLDER, PAIRS = "parallel", "pairs"  # kinds of training data that lie at a path
 TRAINING_DATA = (*TRAINING_SETS, f"{FOLDER}:FOLDER", f"{PAIRS}:FILE")
 _NAMES = "|".join(map(re.escape, TRAINING_SETS))
-_BETWEEN = re.compile(rf"\+(?=(?:{_NAMES})(?:\+|$)|(?:{FOLDER}|{PAIRS}):)")  # paths may have a plus
+_NAMED = rf"(?:{_NAMES})(?::[\w,-]+)?(?:\+|$)"
+_BETWEEN = re.compile(rf"\+(?={_NAMED}|(?:{FOLDER}|{PAIRS}):)")  # paths may have a plus
 
 
 def training_items(
@@ -86,10 +87,12 @@ def training_items(
             parallel, large), "miracl" and "mldr" (their train splits, within languages),
             "parallel:FOLDER" (one's own translations, see `hbt.sources.parallel_folder`),
             "pairs:FILE" (any data set with a query and a passage in columns, see
-            `hbt.sources.pairs_file`), or several, as "mmarco+miracl".
+            `hbt.sources.pairs_file`), or several, as "mmarco+miracl". A set with a name may have
+            its languages behind a colon, as "mmarco+miracl:sw,te".
         data_dir: folder around the data; None for the cache or a download.
-        languages: codes to keep, in this order; of several sets each gives those that it has.
-            Default: all, and the paper's seven of "mmarco".
+        languages: codes to keep, in this order; of several sets each gives those that it has, but
+            for the sets that have languages in `name`. Default: all, and the paper's seven of
+            "mmarco".
         negatives: hard negatives of each item; "mmarco", "miracl" and "mldr" have them, and
             "parallel:FOLDER" may. Items with fewer are left out. Beside one of these, "mlqa-r" and
             "pairs:FILE" are taken without any.
@@ -101,37 +104,71 @@ def training_items(
     """
     names = _BETWEEN.split(name)
     for each in names:
-        kind, _, path = each.partition(":")
-        if each not in TRAINING_SETS and not (kind in (FOLDER, PAIRS) and path):
+        kind, _, rest = each.partition(":")
+        if each not in TRAINING_SETS and not (rest and kind in (*TRAINING_SETS, FOLDER, PAIRS)):
             raise CorpusError(
                 f"training data {each!r} is none of {', '.join(TRAINING_DATA)}, nor several of "
                 "them with + between"
             )
-        if names.count(each) > 1:
-            raise CorpusError(f"training data {name!r} names {each} twice")
+        if sum(_set_of(other) == _set_of(each) for other in names) > 1:
+            raise CorpusError(f"training data {name!r} names {_set_of(each)} twice")
     sets = {each: _opened(each, negatives) for each in names}
     if negatives and not any(each.has_negatives for each in sets.values()):
         raise CorpusError(
             f"{name} has no hard negatives, and {negatives} of each item are asked for: ask for 0 "
             "(data.negatives), or name a set that has them, as mmarco"
         )
-    offered = dict.fromkeys(code for each in sets.values() for code in each.languages)
+    chosen = _languages(name, sets, languages)
+    parts = [
+        partial(found.read, chosen[each], data_dir, negatives * found.has_negatives)
+        for each, found in sets.items()
+    ]
+    items = [read() for read in parts]  # when all that was asked for is known to be there
+    if len(items) == 1:
+        return items[0]
+    order = dict.fromkeys(
+        [*(languages or ()), *(code for each in items for code in each.languages)]
+    )
+    return join_items(name, items, tuple(order))
+
+
+def _set_of(name: str) -> str:
+    """The set that a name without a plus names, without its languages."""
+    kind, _, _ = name.partition(":")
+    return kind if kind in TRAINING_SETS else name
+
+
+def _languages(
+    name: str, sets: Mapping[str, TrainingSet], languages: Sequence[str] | None
+) -> dict[str, list[str]]:
+    """The languages to take from each set."""
+    named = {each: each.partition(":")[2].split(",") for each in sets if each != _set_of(each)}
+    own = {each: list(dict.fromkeys(codes)) for each, codes in named.items()}
+    for each, codes in own.items():
+        for code in codes:
+            if code not in sets[each].languages:
+                known = ", ".join(sets[each].languages)
+                raise CorpusError(f"{_set_of(each)} has no language {code!r}, only {known}")
+    open_to = {each: found for each, found in sets.items() if each not in own}
+    offered = dict.fromkeys(code for each in open_to.values() for code in each.languages)
     for code in languages or ():
+        if not open_to:
+            raise CorpusError(
+                f"{name} says its languages itself: name none beside it (data.languages)"
+            )
         if code not in offered:
             raise CorpusError(f"{name} has no language {code!r}, only {', '.join(offered)}")
-    parts = []
-    for each, found in sets.items():
-        some = [code for code in languages or found.usual if code in found.languages]
-        if not some:
+    chosen = {}
+    for each, found in open_to.items():
+        chosen[each] = [code for code in languages or found.usual if code in found.languages]
+        if not chosen[each]:
             raise CorpusError(f"{each} has none of the languages {', '.join(languages or ())}")
-        parts.append(partial(found.read, some, data_dir, negatives * found.has_negatives))
-    items = [read() for read in parts]  # when all that was asked for is known to be there
-    return items[0] if len(items) == 1 else join_items(name, items, languages)
+    return own | chosen
 
 
 def _opened(name: str, negatives: int) -> TrainingSet:
-    if name in TRAINING_SETS:
-        return TRAINING_SETS[name]
+    if _set_of(name) in TRAINING_SETS:
+        return TRAINING_SETS[_set_of(name)]
     kind, _, path = name.partition(":")
     if kind == PAIRS:
         pairs = read_pairs_file(path)

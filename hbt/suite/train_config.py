@@ -51,8 +51,9 @@ class DataSection:
     """What is trained on.
 
     Attributes:
-        training: mmarco, mlqa-r, miracl, mldr, parallel:FOLDER, pairs:FILE, several of these with
-            a plus between (mmarco+miracl), or village.
+        training: mmarco, mlqa-r, miracl, mldr, each perhaps with its languages (miracl:sw,te),
+            parallel:FOLDER, pairs:FILE, several of these with a plus between (mmarco+miracl), or
+            village.
         folder: around the data; none: from the cache or by download.
         languages: codes to keep, of several sets each gives those that it has; none for all, and
             for the paper's seven of mmarco.
