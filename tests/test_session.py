@@ -203,7 +203,7 @@ def test_finish_prints_what_was_recorded(session: Session, capsys: pytest.Captur
         (0.0, "0.000"),
         (0.00012345, "0.000123"),
         (7744.25, "7744.250"),
-        (1.5e6, "1.5e+06"),
+        (10646.4, "10,646"),
         (7, "7"),
         ("hi", "hi"),
         ([0.5, 2], "0.500, 2"),

@@ -25,11 +25,13 @@ def record_text(line: dict[str, Any]) -> str:
 
 
 def number_text(value: Any) -> str:
-    """A number with the digits that a table needs: three decimals, or three figures if small."""
+    """A number as a table needs it: three decimals, three figures if small, whole if large."""
     if isinstance(value, list):
         return ", ".join(number_text(each) for each in value)
     if isinstance(value, float):
-        return f"{value:.3f}" if 0.01 <= abs(value) < 10_000 or value == 0 else f"{value:.3g}"
+        if abs(value) >= 10_000:
+            return f"{value:,.0f}"
+        return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.3g}"
     return str(value)
 
 
