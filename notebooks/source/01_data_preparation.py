@@ -282,7 +282,8 @@ for fact in (first, first + 1):
 # the village again, or real text if this run has `data = "real"`.
 # Then XQuAD-R is the test and MLQA-R gives items for fine-tuning and development
 # (both are questions on sentences of Wikipedia, in eleven and in seven languages);
-# NTREX-128, news sentences in 128 languages, gives pre-training text and a benchmark of low-resource languages.
+# NTREX-128, news sentences in 128 languages, gives pre-training text and a benchmark of low-resource languages
+# (the query is a sentence, its passage the sentences around it).
 
 # %%
 from hbt.suite.data_card import part_sizes

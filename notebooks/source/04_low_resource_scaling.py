@@ -344,7 +344,8 @@ for count, found in ((0, before), (last, after)):
 #
 # For the high-resource group the first two are one and the same: from one high-resource language to another.
 # In all three a query has one relevant passage in each pool, so its average precision is 1 over the rank of that passage.
-# (The pool of all languages together is the subject of notebook 05.)
+# (In real news text the query is a sentence and its passage the sentences around it.
+# The pool of all languages together is the subject of notebook 05.)
 # Finished stages are kept, so that only the first run has to wait.
 
 # %%

@@ -667,16 +667,18 @@ session.show(
 #
 # Who is it, then?
 # The three query languages with most bias, by each measure; a star marks those never fine-tuned on.
+# Where more than three share the place of the third, no three can be named, and the cell says so.
 
 # %%
 rows = []
 for label in languages["X-X-mono"].columns:
     row = {"measure": label}
     for name, table in languages.items():
-        worst = table[label].sort_values(ascending=False, kind="stable").index[:3]
-        row[name] = ", ".join(
-            f"{code}*" if code in world.unseen_languages else code for code in worst
-        )
+        badness = table[label].sort_values(ascending=False, kind="stable")
+        equal = int(badness.eq(badness.iloc[2]).sum())
+        worst = [f"{code}*" if code in world.unseen_languages else code for code in badness.index]
+        is_clear = badness.iloc[2] > badness.iloc[3]
+        row[name] = ", ".join(worst[:3]) if is_clear else f"{equal} languages have the same value"
     rows.append(row)
 session.table(pd.DataFrame(rows), caption="Query languages with most bias, the worst first")
 
