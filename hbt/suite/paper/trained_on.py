@@ -181,13 +181,14 @@ def of_evaluation(path: Path, content: dict[str, Any], folder: Path | None) -> T
     data = read_train_file(folder)["config"]["data"]
 
     def read(data_dir: Path | None) -> Texts:
-        return _items(data, data_dir, folder), _benchmark(test, data, data_dir)
+        benchmark = _benchmark(test, data, data_dir)  # first: training data may be large
+        return _items(data, data_dir), benchmark
 
     shown = re.sub(r"(?<=:)[^+]*/", "", data["training"])  # a reader's folders are his own
     return Trained(shown, test, read, (_digest(folder), digest))
 
 
-def _items(data: dict[str, Any], data_dir: Path | None, folder: Path) -> ParallelItems:
+def _items(data: dict[str, Any], data_dir: Path | None) -> ParallelItems:
     from hbt.suite.train_config import DataSection
     from hbt.suite.train_data import VILLAGE, read_items, split_items
 
