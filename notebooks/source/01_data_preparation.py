@@ -837,7 +837,8 @@ else:
 #
 # Write the words of your own language for the concepts in the table of English and Secret above.
 # All other concepts may keep their English word until you come to them.
-# What you should see: no sentence from the validator, and your language beside English.
+# What you should see: your language beside English, and no sentence from the validator
+# (while "how many" is in English it finds that one, as above).
 #
 # <details><summary>Hint</summary>
 #

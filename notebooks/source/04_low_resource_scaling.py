@@ -73,7 +73,7 @@ session = begin(
 )
 
 # %% [markdown]
-# ## 1. By hand: three ways into a language that was never trained
+# ## 1. By hand: three ways to find a passage across languages
 #
 # The encoder `static` is an average of word vectors.
 # Here are some, in four dimensions that we can name.
@@ -123,7 +123,7 @@ vectors["katse"] = np.array([0.9, 0.1, 0.0, 0.0])  # after some steps beside "ca
 best("katse")
 
 # %% [markdown]
-# So there are three ways to find a passage across languages: shared word forms, shared names and numbers, and training.
+# So the three ways are shared word forms, shared names and numbers, and training.
 # The first two need no training in the language at all.
 # Remember them: the score of a language that was never trained is not zero.
 #

@@ -833,7 +833,7 @@ for name, experiment in encoders.items() if session.data == "village" else ():
 #     print(r, bias.macro_mean(benchmark, pairs), quality.mAP["multilingual"])
 # ```
 #
-# What you should see: the pairs move towards 1/2 with each direction, and the quality goes its own way.
+# What to look for: do the pairs move towards 1/2 with each direction, and what does the quality do meanwhile?
 # To choose r you would look at the development benchmark, not at the test.
 #
 # </details>
