@@ -39,9 +39,9 @@
 # Two retrievers are trained in this notebook.
 # They have the same encoder, the same first weights, the same items, the same loss and the same number of steps.
 # One thing differs: how a batch is filled.
-# That costs nothing to change, and it may decide whether a speaker of one language is shown answers in the others.
 # In **X-X-mono** every batch is of one language.
 # In **X-Y** the query and the passage of every example differ in language.
+# To choose one or the other costs nothing, and it may decide whether a speaker of one language is shown answers in the others.
 #
 # > **The paper** is Elmahdy, Lin and Ahmad 2024, [arXiv 2408.10536](https://arxiv.org/abs/2408.10536).
 # > Grey bars like this one hold what it says; everything else is ours.
@@ -122,7 +122,7 @@ session.table(table, caption="right answers are on the diagonal")
 # The loss asks each query to *choose*.
 # A softmax makes probabilities of a row of cosines, and the loss is minus the logarithm of the probability of the right passage:
 #
-# $$\ell_i = -\log \frac{\exp(s \cos(q_i, p_i))}{\sum_j \exp(s \cos(q_i, p_j))}$$
+# $$\ell_i = -\log \dfrac{\exp(s\,\cos(q_i, p_i))}{\sum_j\,\exp(s\,\cos(q_i, p_j))}$$
 #
 # This is **InfoNCE**, and *s* is the **scale**.
 #
