@@ -142,7 +142,16 @@ BAD = {
     ),
     "range": (SMALL + "sampling: {alpha: 1.5}\n", [], r"sampling: alpha is 1\.5"),
     "held-out": (SMALL + "selection: {benchmark: held-out}\n", [], r"data\.held_out is 0"),
-    "metric": (SMALL + "selection: {benchmark: village, metric: x}\n", [], "no metric 'x'"),
+    "metric": (
+        SMALL + "selection: {benchmark: village, metric: x}\n",
+        [],
+        r"selection\.metric: no metric 'x'; mAP",
+    ),
+    "setting": (
+        SMALL + "selection: {benchmark: village, setting: x}\n",
+        [],
+        r"selection\.setting 'x'",
+    ),
     "every": (
         SMALL + "selection: {benchmark: village, every: 3}\ntraining: {accumulation: 2}\n",
         [],
@@ -161,6 +170,12 @@ BAD = {
         r"'model\.x', and there is no such",
     ),
     "set": (SMALL, ["alpha=3"], "--set alpha=3: section.field=value is needed"),
+    "set section": (SMALL, ["trainig.steps=3"], r"trainig is none of model, data, sampling, tr"),
+    "set nothing": (
+        SMALL,
+        ["training.steps"],
+        "--set training.steps: section.field=value is needed",
+    ),
     "set field": (SMALL, ["sampling.beta=3"], r"sampling\.beta is unknown"),
 }
 

@@ -91,7 +91,9 @@ def apply_change(content: dict[str, Any], change: str, sections: Mapping[str, An
 
     place, equals, text = change.partition("=")
     section, dot, name = place.strip().partition(".")
-    if not equals or (dot and section not in sections) or (not dot and section != "out"):
+    if equals and dot and section not in sections:
+        raise ValueError(f"--set {change}: {section} is none of {', '.join(sections)}")
+    if not equals or (not dot and section != "out"):
         raise ValueError(f"--set {change}: section.field=value is needed, as sampling.alpha=0.5")
     try:
         value = yaml.safe_load(text)

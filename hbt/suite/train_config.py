@@ -187,6 +187,7 @@ def read_config(name: str, changes: Sequence[str] = (), out: str | None = None) 
 
 
 def _check(config: TrainConfig) -> None:
+    from hbt.evaluation import Metric
     from hbt.selection import SelectionSettings
 
     chosen, data = config.selection, config.data
@@ -196,6 +197,10 @@ def _check(config: TrainConfig) -> None:
             "number of items"
         )
     if chosen.benchmark is not None:
+        try:
+            Metric.parse(chosen.metric)
+        except ValueError as error:
+            raise ValueError(f"{config.source}: selection.metric: {error}") from error
         try:
             SelectionSettings(chosen.setting, chosen.metric, chosen.every)
         except ValueError as error:
