@@ -62,6 +62,18 @@ def test_a_sound_run(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     )
 
 
+def test_the_outputs_of_hbt_train_are_taken_too(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(run, out / "training")
+    assert main(["audit", str(out)]) == 0
+    assert capsys.readouterr().out.startswith(f"{out / 'training'}\n")
+    (out / "training" / "settings.json").unlink()
+    assert main(["audit", str(out)]) == 2
+    assert f"{out} is no folder of a fine-tuning" in capsys.readouterr().err
+
+
 def test_a_stopped_run_is_compared_as_far_as_it_went(run: Path) -> None:
     (run / "training.json").unlink()
     lines = (run / "steps.tsv").read_text().splitlines(keepends=True)

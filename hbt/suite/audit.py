@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from hbt.sampling import PLAN_VERSION, Plan, PlanSettings
+from hbt.suite.train import TRAINING
 from hbt.training_folder import LAYOUT, SETTINGS, read_layout
 from hbt.training_log import DIGEST_LENGTH, LOG, STEPS, Row, read_steps
 
@@ -66,13 +67,15 @@ def audit(folder: Path) -> Audit:
     """Replay the plan of a run and compare it with the record.
 
     Args:
-        folder: written by `hbt.training.finetune`, finished or not; for example a fine-tuning
-            stage of the cache.
+        folder: written by `hbt.training.finetune`, finished or not, as a fine-tuning stage of the
+            cache; or the outputs of `hbt train`, whose training is looked at.
 
     Raises:
         ValueError: the folder holds no run, a file of it cannot be read, or another version of the
             plan made it.
     """
+    if not (folder / SETTINGS).exists() and (folder / TRAINING / SETTINGS).is_file():
+        folder = folder / TRAINING
     settings = _settings(folder)
     arguments = dict(settings["plan"])
     result = Audit(folder, settings["plan"], int(settings["steps"]), 0)

@@ -17,7 +17,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         "digests, and count kinds, sources, languages and clashes. "
         "Exit status: 0 all is well, 1 something differs, 2 bad input.",
     )
-    parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a fine-tuning")
+    parser.add_argument(
+        "folder", type=Path, metavar="RUN", help="outputs of hbt train, or folder of a fine-tuning"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result to this file")
     parser.set_defaults(run=_audit)
 
