@@ -6,13 +6,15 @@ import gzip
 import json
 from pathlib import Path
 
+import hub_files
 import numpy as np
 import pytest
 
+from hbt.corpus import CorpusError
 from hbt.encoders import load
 from hbt.selection import read_scores
-from hbt.sources import read_run
-from hbt.suite.benchmarks import load_benchmark
+from hbt.sources import mldr, read_run, write_beir
+from hbt.suite.benchmarks import load_benchmark, obtain_benchmark
 from hbt.suite.cli import main
 from hbt.suite.evaluate import System, evaluate_system
 from hbt.suite.evaluation_report import report_values
@@ -135,6 +137,70 @@ def test_check_and_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main([*arguments, "--set", "data.languages=[en, xx]"]) == 2
     assert "xx" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+NOT_THERE = {
+    "evaluation.benchmarks=[nofolder]": "village: evaluation.benchmarks: benchmark 'nofolder'",
+    "evaluation.benchmarks=['mldr:hi,xx']": "evaluation.benchmarks: mldr has no language 'xx'",
+    "evaluation.benchmarks=['mldr:hi,hi']": "'mldr:hi,hi' names hi twice",
+    "evaluation.benchmarks=[beir]": "beir has no queries.jsonl",
+    "evaluation.benchmarks=[trec]": "trec has no topics.jsonl",
+    "selection.benchmark=nofolder": "selection.benchmark: benchmark 'nofolder' is none of",
+    "selection.split=dev": "selection.benchmark: village has no split 'dev'",
+    "data.training=wikipedia": "data: training data 'wikipedia' is none of",
+    "data.training=parallel:nofolder": "data: nofolder is not a folder",
+    "data.languages=[en, xx]": "has no language 'xx', only",
+    "data.profile=tiny": "data: profile 'tiny' is not one of smoke",
+    "data.negatives=1": "data: village has no hard negatives",
+}
+
+
+@pytest.mark.parametrize("change", NOT_THERE)
+@pytest.mark.parametrize("check", [True, False], ids=["check", "train"])
+def test_what_is_not_there_is_said_before_the_training(
+    change: str,
+    check: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder, file in (("beir", "corpus.jsonl"), ("trec", "ids.tsv")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).touch()
+    arguments = ["train", "village", "--out", "o", "--set", change]
+    assert main(arguments + ["--check"] * check) == 2
+    printed = capsys.readouterr()
+    assert NOT_THERE[change] in printed.err
+    assert printed.err.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_benchmark_is_read_before_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_beir(load_benchmark("village", profile="smoke"), tmp_path / "beir")
+    out = ["--out", str(tmp_path / "o"), "--set", f"evaluation.benchmarks=[{folder}]"]
+    assert main(["train", "village", "--check", *out]) == 0
+    (folder / "corpus.jsonl").write_text("{}\n", encoding="utf-8")
+    assert main(["train", "village", "--check", *out]) == 0
+    assert f"not checked: the model, static; the contents of village, {folder}" in (
+        capsys.readouterr().out
+    )
+    assert main(["train", "village", *out]) == 2
+    assert "corpus.jsonl, line 1" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_streamed_benchmarks_are_opened_and_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = hub_files.write(tmp_path / "mldr", hub_files.mldr())
+    monkeypatch.setattr(mldr, "check_mldr_count", lambda *_: None)
+    obtain_benchmark("mldr:hi", data_dir=tmp_path)
+    (folder / "mldr-v1.0-hi" / "corpus.jsonl.gz").unlink()
+    with pytest.raises(CorpusError, match=r"has no mldr-v1\.0-hi/corpus\.jsonl\.gz"):
+        obtain_benchmark("mldr:hi", data_dir=tmp_path)
 
 
 def test_processes_have_to_divide_the_batch(

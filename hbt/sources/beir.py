@@ -53,7 +53,8 @@ def read_beir(
     """
     folder = data_folder(folder, ())
     passages, queries = Column(), Column()
-    for place, record in json_lines(needed_file(folder, "corpus.jsonl", "BEIR")):
+    corpus, questions, splits = beir_files(folder, split)
+    for place, record in json_lines(corpus):
         title = _text(record, "title", place) if record.get("title") else ""
         text = _text(record, "text", place)
         passages.add(
@@ -62,7 +63,7 @@ def read_beir(
             f"{title} {text}" if title else text,
             _language(record, place, language),
         )
-    for place, record in json_lines(needed_file(folder, "queries.jsonl", "BEIR")):
+    for place, record in json_lines(questions):
         text = _text(record, "text", place)
         if not text.strip():
             raise CorpusError(f"{place}: query {record.get('_id')!r} has an empty text")
@@ -74,10 +75,6 @@ def read_beir(
             _extra(record, "item", place),
             _extra(record, "cluster", place),
         )
-    splits = _splits(folder)
-    if split not in splits:
-        known = f", only {', '.join(sorted(splits))}; name the split" if splits else " and no other"
-        raise CorpusError(f"{folder / 'qrels'} has no {split}.tsv{known}")
     judgments = _judgments(splits.pop(split), queries, passages)
     elsewhere: set[int] = set()
     for path in splits.values():
@@ -139,13 +136,22 @@ def write_beir(benchmark: Benchmark, folder: str | Path, *, split: str = DEFAULT
     return Path(folder)
 
 
-def _splits(folder: Path) -> dict[str, Path]:
-    """Split -> its file; the plain one where both are there."""
+def beir_files(folder: Path, split: str) -> tuple[Path, Path, dict[str, Path]]:
+    """Passages, queries, and split -> judgments, of which the plain file counts where both are.
+
+    Raises:
+        CorpusError: a file is missing, or there are no judgments of the split.
+    """
+    corpus = needed_file(folder, "corpus.jsonl", "BEIR")
+    queries = needed_file(folder, "queries.jsonl", "BEIR")
     found: dict[str, Path] = {}
     for ending in (".tsv.gz", ".tsv"):
         for path in sorted((folder / "qrels").glob(f"*{ending}")):
             found[path.name.removesuffix(ending)] = path
-    return found
+    if split not in found:
+        known = f", only {', '.join(sorted(found))}; name the split" if found else " and no other"
+        raise CorpusError(f"{folder / 'qrels'} has no {split}.tsv{known}")
+    return corpus, queries, found
 
 
 def _judgments(path: Path, queries: Column, passages: Column | None) -> Judgments:

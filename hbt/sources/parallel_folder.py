@@ -34,7 +34,7 @@ def read_parallel_folder(folder: str | Path, negatives: int = 0) -> ParallelItem
         CorpusError: the folder has no such file or two of a language, a file is broken, or an id
             is doubled in a language.
     """
-    files = _files(Path(folder))
+    files = language_files(Path(folder))
     copies: dict[str, dict[str, tuple[str, ...]]] = {}
     shared: dict[str, list[str]] = {}
     for language, path in files.items():
@@ -61,8 +61,12 @@ def _keys(record: Mapping[str, object], negatives: int) -> list[str]:
     return ["negative"] if len(names) == 1 and names[0] not in record else names
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Language -> file."""
+def language_files(folder: Path) -> dict[str, Path]:
+    """Language -> file, from their names alone.
+
+    Raises:
+        CorpusError: the folder has no such file or two of a language.
+    """
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not a folder")
     files: dict[str, Path] = {}

@@ -18,7 +18,7 @@ from hbt.sources.mmarco import MMARCO_LANGUAGES, PAPER_LANGUAGES, mmarco_items
 from hbt.sources.monolingual_items import miracl_items, mldr_items
 from hbt.sources.origins import MLQA_R_ORIGIN
 from hbt.sources.pairs_file import read_pairs_file
-from hbt.sources.parallel_folder import read_parallel_folder, restrict_items
+from hbt.sources.parallel_folder import language_files, read_parallel_folder, restrict_items
 from hbt.sources.training_items import mlqa_r_items
 
 
@@ -102,6 +102,34 @@ def training_items(
         CorpusError: an unknown name or language, a set named twice or without any of the
             languages, no set with hard negatives, or a broken file.
     """
+    parts = {
+        each: partial(found.read, codes, data_dir, negatives * found.has_negatives)
+        for each, (found, codes) in chosen_sets(name, languages, negatives).items()
+    }
+    local = sorted(parts, key=lambda each: _set_of(each) in TRAINING_SETS)  # before downloads
+    read = {each: parts[each]() for each in local}
+    items = [read[each] for each in parts]
+    if len(items) == 1:
+        return items[0]
+    order = dict.fromkeys(
+        [*(languages or ()), *(code for each in items for code in each.languages)]
+    )
+    return join_items(name, items, tuple(order))
+
+
+def chosen_sets(
+    name: str, languages: Sequence[str] | None = None, negatives: int = 0
+) -> dict[str, tuple[TrainingSet, list[str]]]:
+    """The sets that a name names, each with the languages to take; no text is read.
+
+    Args:
+        name: as for `training_items`.
+        languages: the same.
+        negatives: the same.
+
+    Raises:
+        CorpusError: as `training_items`, but for what is in files of texts.
+    """
     names = _BETWEEN.split(name)
     for each in names:
         kind, _, rest = each.partition(":")
@@ -112,24 +140,14 @@ def training_items(
             )
         if sum(_set_of(other) == _set_of(each) for other in names) > 1:
             raise CorpusError(f"training data {name!r} names {_set_of(each)} twice")
-    sets = {each: _opened(each, negatives) for each in names}
+    sets = {each: _opened(each) for each in names}
     if negatives and not any(each.has_negatives for each in sets.values()):
         raise CorpusError(
             f"{name} has no hard negatives, and {negatives} of each item are asked for: ask for 0 "
             "(data.negatives), or name a set that has them, as mmarco"
         )
     chosen = _languages(name, sets, languages)
-    parts = [
-        partial(found.read, chosen[each], data_dir, negatives * found.has_negatives)
-        for each, found in sets.items()
-    ]
-    items = [read() for read in parts]  # when all that was asked for is known to be there
-    if len(items) == 1:
-        return items[0]
-    order = dict.fromkeys(
-        [*(languages or ()), *(code for each in items for code in each.languages)]
-    )
-    return join_items(name, items, tuple(order))
+    return {each: (found, chosen[each]) for each, found in sets.items()}
 
 
 def _set_of(name: str) -> str:
@@ -157,7 +175,10 @@ def _languages(
                 f"{name} says its languages itself: name none beside it (data.languages)"
             )
         if code not in offered:
-            raise CorpusError(f"{name} has no language {code!r}, only {', '.join(offered)}")
+            raise CorpusError(
+                f"{name} has no language {code!r}, only {', '.join(offered)} (data.languages; "
+                "null for the data's own)"
+            )
     chosen = {}
     for each, found in open_to.items():
         chosen[each] = [code for code in languages or found.usual if code in found.languages]
@@ -166,7 +187,7 @@ def _languages(
     return own | chosen
 
 
-def _opened(name: str, negatives: int) -> TrainingSet:
+def _opened(name: str) -> TrainingSet:
     if _set_of(name) in TRAINING_SETS:
         return TRAINING_SETS[_set_of(name)]
     kind, _, path = name.partition(":")
@@ -176,6 +197,9 @@ def _opened(name: str, negatives: int) -> TrainingSet:
         return TrainingSet(
             lambda some, data_dir, _: pairs.items(some, data_dir), codes, codes, False
         )
-    items = read_parallel_folder(path, negatives)
-    codes = items.languages
-    return TrainingSet(lambda some, *_: restrict_items(items, some), codes, codes)
+    codes = tuple(language_files(Path(path)))
+    return TrainingSet(
+        lambda some, _, number: restrict_items(read_parallel_folder(path, number), some),
+        codes,
+        codes,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hbt.corpus import Benchmark
+from hbt.corpus import Benchmark, CorpusError
 
 XQUAD_R, MLQA_R, VILLAGE = "xquad-r", "mlqa-r", "village"
 NAMES = (XQUAD_R, MLQA_R, VILLAGE)
@@ -13,6 +13,7 @@ STREAMED = ("miracl", "miracl-hard-negatives", "mldr")
 """Benchmarks within languages, read whole; "NAME:LANGUAGES" names some, as mldr:hi,it."""
 
 VILLAGE_SPLITS = ("test", "development", "swap_probe", "low-resource")
+_TREC_FILES = ("topics.jsonl", "collection.jsonl", "qrels.txt")  # beside ids.tsv
 
 
 def load_benchmark(
@@ -38,44 +39,139 @@ def load_benchmark(
     """
     from hbt import sources
 
-    kind, _, languages = name.partition(":")
-    if kind in STREAMED:
-        return _streamed(kind, languages.split(",") if languages else None, data_dir, split)
-    is_folder = name not in NAMES
-    if language is not None and not is_folder:
-        raise ValueError(f"--language is for a folder; the records of {name} have languages")
+    check_benchmark(name, data_dir=data_dir, split=split, language=language)
+    kind, languages = _streamed(name)
+    folder = data_dir or None
+    if kind == "mldr":
+        return sources.read_mldr(languages, split, folder)
+    if kind == "miracl":
+        return sources.read_miracl(languages, "dev", folder)
+    if kind is not None:
+        return sources.read_miracl_hard_negatives(languages, folder)
     if name == VILLAGE:
         return _village(split, profile)
-    if not is_folder:
-        if split != "test":
-            raise ValueError(f"{name} has no split {split!r}, only test")
+    if name in NAMES:
         read = sources.read_xquad_r if name == XQUAD_R else sources.read_mlqa_r
         return read(data_dir or sources.fetch(name))
+    if _is_trec(Path(name)):
+        return sources.read_trec(name)
+    return sources.read_beir(name, split=split, language=language)
+
+
+def check_benchmark(
+    name: str,
+    *,
+    data_dir: str | Path = "",
+    split: str = "test",
+    language: str | None = None,
+) -> None:
+    """Can this be a benchmark? Looks at names and at which files a folder has, and reads no text.
+
+    Args:
+        name: as for `load_benchmark`.
+        data_dir: the same.
+        split: the same.
+        language: the same.
+
+    Raises:
+        CorpusError: an unknown language, or a folder or a file of it is missing.
+        ValueError: as `load_benchmark`.
+    """
+    from hbt.sources.beir import beir_files
+    from hbt.sources.files import data_folder, needed_file
+
+    kind, _ = _streamed(name)
+    if kind is not None or name in NAMES:
+        if language is not None and kind is None:
+            raise ValueError(f"--language is for a folder; the records of {name} have languages")
+        _check_split(kind or name, split)
+        if data_dir and name != VILLAGE:
+            data_folder(data_dir, ())
+        return
     folder = Path(name)
     if not name or not folder.is_dir():
         raise ValueError(
             f"benchmark {name!r} is none of {', '.join((*NAMES, *STREAMED))}, and no folder"
         )
-    if any((folder / f"ids.tsv{ending}").is_file() for ending in ("", ".gz")):
-        return sources.read_trec(folder)
-    return sources.read_beir(folder, split=split, language=language)
+    if _is_trec(folder):
+        for file in _TREC_FILES:
+            needed_file(folder, file, "TREC")
+    else:
+        beir_files(folder, split)
 
 
-def _streamed(
-    kind: str, languages: Sequence[str] | None, data_dir: str | Path, split: str
-) -> Benchmark:
-    from hbt import sources
+def obtain_benchmark(
+    name: str, *, data_dir: str | Path = "", split: str = "test", profile: str = "classroom"
+) -> None:
+    """Make sure that a benchmark can be loaded later, on a machine that has no network then.
+
+    Downloads what is missing and reads all; of those in `STREAMED`, which may be large, queries,
+    judgments and the first passage of each language.
+
+    Args:
+        name: as for `load_benchmark`.
+        data_dir: the same.
+        split: the same.
+        profile: the same.
+
+    Raises:
+        CorpusError: as `load_benchmark`.
+        ValueError: as `load_benchmark`.
+    """
+    from hbt.sources.miracl import hard_negatives_task, miracl_task
+    from hbt.sources.mldr import mldr_task
+
+    kind, languages = _streamed(name)
+    if kind is None:
+        load_benchmark(name, data_dir=data_dir, split=split, profile=profile)
+        return
+    check_benchmark(name, data_dir=data_dir, split=split)
+    folder = data_dir or None
+    for code in languages:
+        if kind == "mldr":
+            task = mldr_task(code, split, folder)
+        elif kind == "miracl":
+            task = miracl_task(code, "dev", folder)
+        else:
+            task = hard_negatives_task(code, folder)
+        next(iter(task.passages()), None)
+
+
+def _streamed(name: str) -> tuple[str | None, Sequence[str]]:
+    """Which of `STREAMED` it is and its languages; none for another benchmark.
+
+    Raises:
+        CorpusError: it has no such language.
+    """
     from hbt.sources.miracl import MIRACL_LANGUAGES
     from hbt.sources.mldr import MLDR_LANGUAGES
 
-    folder = data_dir or None
-    if kind == "mldr":
-        return sources.read_mldr(languages or MLDR_LANGUAGES, split, folder)
-    if split not in ("test", "dev"):
-        raise ValueError(f"{kind} has no split {split!r}, only dev, whose judgments are public")
-    if kind == "miracl":
-        return sources.read_miracl(languages or MIRACL_LANGUAGES, "dev", folder)
-    return sources.read_miracl_hard_negatives(languages or MIRACL_LANGUAGES, folder)
+    kind, _, languages = name.partition(":")
+    if kind not in STREAMED:
+        return None, ()
+    known = MLDR_LANGUAGES if kind == "mldr" else MIRACL_LANGUAGES
+    codes = languages.split(",") if languages else known
+    for code in codes:
+        if code not in known:
+            raise CorpusError(f"{kind} has no language {code!r}, only {', '.join(known)}")
+        if codes.count(code) > 1:
+            raise CorpusError(f"benchmark {name!r} names {code} twice")
+    return kind, codes
+
+
+def _check_split(kind: str, split: str) -> None:
+    """Raises ValueError where the benchmark of that name has no such split."""
+    if kind in ("miracl", "miracl-hard-negatives"):
+        fitting, shown = ("test", "dev"), "dev, whose judgments are public"
+    else:
+        fitting = {VILLAGE: VILLAGE_SPLITS, "mldr": ("dev", "test")}.get(kind, ("test",))
+        shown = ", ".join(fitting)
+    if split not in fitting:
+        raise ValueError(f"{kind} has no split {split!r}, only {shown}")
+
+
+def _is_trec(folder: Path) -> bool:
+    return any((folder / f"ids.tsv{ending}").is_file() for ending in ("", ".gz"))
 
 
 def _village(split: str, profile: str) -> Benchmark:
@@ -83,8 +179,6 @@ def _village(split: str, profile: str) -> Benchmark:
     from hbt.suite.profiles import profile_settings
     from hbt.suite.worlds import load_world
 
-    if split not in VILLAGE_SPLITS:
-        raise ValueError(f"village has no split {split!r}, only {', '.join(VILLAGE_SPLITS)}")
     settings = profile_settings(profile).base.world
     if split == "swap_probe":
         return village.make(settings.village).swap_probe

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hbt.suite.train_check import check_names
 from hbt.suite.train_config import TrainConfig
 from hbt.training_folder import SETTINGS
 
@@ -58,15 +59,20 @@ def train(
 
     Raises:
         CorpusError: data is missing or broken.
-        ValueError: the model cannot be loaded or makes other tokens than before, the folder holds
-            another training, or the number of processes does not divide the batch size.
+        ValueError: the config names what is not there, the model cannot be loaded or makes other
+            tokens than before, the folder holds another training, or the number of processes does
+            not divide the batch size.
     """
     _check_processes(config)  # before hours of downloads
+    check_names(config)
     from hbt.models import revision_of
+    from hbt.suite.benchmarks import obtain_benchmark
     from hbt.suite.train_data import development_set, read_items, split_items
     from hbt.suite.train_outputs import write_evaluation, write_model_card, write_summary
     from hbt.training import finetune
 
+    for name in config.evaluation.benchmarks:  # what is missing is missing now, not at the end
+        obtain_benchmark(name, data_dir=config.evaluation.folder or "", profile=config.data.profile)
     out = Path(config.out)
     items, held_out = split_items(read_items(config.data), config.data.held_out)
     development = development_set(

@@ -104,6 +104,11 @@ def development_set(
         return None
     if selection.benchmark == HELD_OUT:
         return held_out
-    split = selection.split or ("development" if selection.benchmark == VILLAGE else "test")
+    split = development_split(selection)
     folder = evaluation.folder or ""
     return load_benchmark(selection.benchmark, data_dir=folder, split=split, profile=profile)
+
+
+def development_split(selection: SelectionSection) -> str:
+    """The split of the benchmark that a checkpoint is selected on."""
+    return selection.split or ("development" if selection.benchmark == VILLAGE else "test")

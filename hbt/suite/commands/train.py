@@ -34,7 +34,11 @@ def add(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="take a model whose tokens differ from those of its first load",
     )
-    parser.add_argument("--check", action="store_true", help="read the config and stop")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="check the config and what it names, without download or model, and stop",
+    )
     parser.set_defaults(run=_train)
 
 
@@ -43,7 +47,11 @@ def _train(options: argparse.Namespace) -> int:
 
     config = read_config(options.config, options.set, options.out)
     if options.check:
-        print(f"{options.config} is fine; outputs go to {config.out}")
+        from hbt.suite.train_check import check_names
+
+        unchecked = check_names(config)
+        print(f"{options.config} is fine as far as it was checked; outputs go to {config.out}")
+        print(f"not checked: {'; '.join(unchecked)}")
         return FINE
     from hbt.suite.train import train
 
