@@ -12,7 +12,8 @@ import pytest
 from hbt.models import MODELS
 from hbt.sources.mmarco import PAPER_LANGUAGES
 from hbt.suite.config_files import shipped_configs
-from hbt.suite.train_config import SECTIONS, TrainConfig, read_config
+from hbt.suite.train_check import check_names
+from hbt.suite.train_config import SECTIONS, DataSection, TrainConfig, read_config
 
 PAPER = [name for name in shipped_configs() if name.startswith("paper-")]
 SMALL = "model: {name: static}\ndata: {training: village}\n"
@@ -110,6 +111,26 @@ def test_the_documented_example_is_a_config(tmp_path: Path) -> None:
     assert config.data.languages == list(PAPER_LANGUAGES)
     assert config.sampling.batch_size % 4 == 0
     assert config.provenance["sampling.source_temperature"] == "ours: set in mine.yaml"
+
+
+def test_the_documented_example_of_ones_own_data_is_fine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).parents[1].joinpath("docs", "training.md").read_text(encoding="utf-8")
+    text = page.partition("folder of one's own\n")[2].partition("```yaml\n")[2].partition("```")[0]
+    path = write(tmp_path, text)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    for code in ("sw", "yo"):
+        record = '{"id": "1", "query": "q", "passage": "p"}\n'
+        write(tmp_path / "mine", record, f"{code}.jsonl")
+    config = read_config(path)
+    assert config.data == DataSection("parallel:mine", held_out=200)
+    assert "the texts of parallel:mine" in check_names(config)
+    with pytest.raises(
+        ValueError, match=r"data: .*has no language 'ar', only sw, yo \(data\.languages"
+    ):
+        check_names(read_config(path, ["data.languages=[ar]"]))
 
 
 def test_defaults_bases_and_paths(tmp_path: Path) -> None:
