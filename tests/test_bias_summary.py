@@ -189,7 +189,7 @@ def test_top_lists_that_are_too_short_are_named() -> None:
         bias.mean_rank_correlation(benchmark, counts, lambda rows: scores[rows.start :, :11], 3)
     with pytest.raises(ValueError, match=r"came as \(12, 4\)"):
         bias.mean_rank_correlation(benchmark, counts, (np.ones((12, 2)), np.ones((4, 2))), 3)
-    with pytest.raises(ValueError, match="these counts .* are not of"):
+    with pytest.raises(ValueError, match=r"these counts .* are not of"):
         bias.summary(benchmark.restrict(benchmark.languages[:2]), counts)
 
 
