@@ -14,7 +14,7 @@ from hbt.suite.profiles import Profile, profile_settings
 from hbt.suite.worlds import load_world
 
 REPOSITORY = Path(__file__).parents[1]
-FOLDERS = [REPOSITORY / "results" / name for name in ("village", "real")]
+FOLDERS = [REPOSITORY / "results" / name for name in ("village", "real", "village-transformer")]
 TABLES = ("bm25", "samplings", "differences", "alpha", "low_resource", "low_resource_changes")
 
 
