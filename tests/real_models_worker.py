@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from hbt import sources
-from hbt.sources import lareqa, pins
+from hbt.sources import lareqa, miracl, mldr, pins
 from hbt.suite.cli import main
 
 
@@ -23,8 +23,13 @@ def use_tiny_counts(counts: dict[str, dict[str, list[int]]]) -> None:
     for lareqa_set in (lareqa.XQUAD_R, lareqa.MLQA_R):
         lareqa_set.counts.update(counts[lareqa_set.folder])
         object.__setattr__(lareqa_set, "relevant", tuple(counts["relevant"][lareqa_set.folder]))
-    for name in ("read_miracl_hard_negatives", "read_mldr"):
-        setattr(sources, name, partial(getattr(sources, name), check_count=False))
+    for module, name in (
+        (sources, "read_miracl_hard_negatives"),
+        (sources, "read_mldr"),
+        (miracl, "hard_negatives_task"),
+        (mldr, "mldr_task"),
+    ):
+        setattr(module, name, partial(getattr(module, name), check_count=False))
 
 
 def kill_at(step: int) -> None:
