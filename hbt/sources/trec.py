@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hbt.corpus import Benchmark, CorpusError
-from hbt.sources.files import data_folder, member, needed_file
+from hbt.sources.files import data_folder, member, needed_file, plain_or_gzip
 from hbt.sources.lines import json_lines, numbered_lines, write_json_lines, write_lines
 from hbt.sources.records import (
     Column,
@@ -84,12 +84,10 @@ def read_trec(folder: str | Path) -> Benchmark:
             relevant passage.
     """
     folder = data_folder(folder, ())
-    texts = {
-        "query": _texts(needed_file(folder, "topics.jsonl", "TREC")),
-        "passage": _texts(needed_file(folder, "collection.jsonl", "TREC")),
-    }
+    topics, collection, ids, qrels = trec_files(folder)
+    texts = {"query": _texts(topics), "passage": _texts(collection)}
     columns = {"query": Column(), "passage": Column()}
-    for number, line in numbered_lines(needed_file(folder, "ids.tsv", "TREC")):
+    for number, line in numbered_lines(ids):
         place = f"{folder / 'ids.tsv'}, line {number}"
         fields = line.split("\t")
         if number == 1 and tuple(fields) == IDS_HEADER:
@@ -105,13 +103,28 @@ def read_trec(folder: str | Path) -> Benchmark:
         numbers = (_whole(item, place), _whole(cluster, place)) if kind == "query" else ()
         column.add(place, name, texts[kind][name], language, *numbers)
     judgments = Judgments(columns["query"], columns["passage"])
-    qrels = needed_file(folder, "qrels.txt", "TREC")
     for place, query, passage, grade in qrels_lines(qrels):
         judgments.add(place, query, passage, grade)
     name, languages = read_header(folder)
     return make_benchmark(
         name, languages, columns["query"], columns["passage"], judgments, judged_by=qrels.name
     )
+
+
+def is_trec(folder: Path) -> bool:
+    """Is this a folder that `write_trec` wrote? Only those have the order of the rows."""
+    return plain_or_gzip(folder / "ids.tsv") is not None
+
+
+def trec_files(folder: Path) -> tuple[Path, Path, Path, Path]:
+    """Queries, passages, the order of the rows, and judgments.
+
+    Raises:
+        CorpusError: a file is missing.
+    """
+    names = ("topics.jsonl", "collection.jsonl", "ids.tsv", "qrels.txt")
+    topics, collection, ids, qrels = (needed_file(folder, name, "TREC") for name in names)
+    return topics, collection, ids, qrels
 
 
 def qrels_lines(path: Path) -> Iterator[tuple[str, str, str, str]]:

@@ -13,7 +13,6 @@ STREAMED = ("miracl", "miracl-hard-negatives", "mldr")
 """Benchmarks within languages, read whole; "NAME:LANGUAGES" names some, as mldr:hi,it."""
 
 VILLAGE_SPLITS = ("test", "development", "swap_probe", "low-resource")
-_TREC_FILES = ("topics.jsonl", "collection.jsonl", "qrels.txt")  # beside ids.tsv
 
 
 def load_benchmark(
@@ -38,6 +37,7 @@ def load_benchmark(
         ValueError: there is no such benchmark, split or profile, or an option has no meaning here.
     """
     from hbt import sources
+    from hbt.sources.trec import is_trec
 
     check_benchmark(name, data_dir=data_dir, split=split, language=language)
     kind, languages = _streamed(name)
@@ -53,7 +53,7 @@ def load_benchmark(
     if name in NAMES:
         read = sources.read_xquad_r if name == XQUAD_R else sources.read_mlqa_r
         return read(data_dir or sources.fetch(name))
-    if _is_trec(Path(name)):
+    if is_trec(Path(name)):
         return sources.read_trec(name)
     return sources.read_beir(name, split=split, language=language)
 
@@ -78,7 +78,8 @@ def check_benchmark(
         ValueError: as `load_benchmark`.
     """
     from hbt.sources.beir import beir_files
-    from hbt.sources.files import data_folder, needed_file
+    from hbt.sources.files import data_folder
+    from hbt.sources.trec import is_trec, trec_files
 
     kind, _ = _streamed(name)
     if kind is not None or name in NAMES:
@@ -93,9 +94,8 @@ def check_benchmark(
         raise ValueError(
             f"benchmark {name!r} is none of {', '.join((*NAMES, *STREAMED))}, and no folder"
         )
-    if _is_trec(folder):
-        for file in _TREC_FILES:
-            needed_file(folder, file, "TREC")
+    if is_trec(folder):
+        trec_files(folder)
     else:
         beir_files(folder, split)
 
@@ -168,10 +168,6 @@ def _check_split(kind: str, split: str) -> None:
         shown = ", ".join(fitting)
     if split not in fitting:
         raise ValueError(f"{kind} has no split {split!r}, only {shown}")
-
-
-def _is_trec(folder: Path) -> bool:
-    return any((folder / f"ids.tsv{ending}").is_file() for ending in ("", ".gz"))
 
 
 def _village(split: str, profile: str) -> Benchmark:
